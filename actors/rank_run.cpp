@@ -4,7 +4,7 @@
 #include "actors/coordinator_actor.h"
 #include "actors/rank_plan.h"
 #include "actors/rank_summary.h"
-#include "runtime/store/atomic_file.h"
+#include "runtime/core/atomic_file.h"
 
 namespace midpo {
 namespace {

@@ -8,8 +8,8 @@
 #include "actors/job.h"
 #include "actors/messages.h"
 #include "actors/run_counters.h"
+#include "runtime/core/atomic_file.h"
 #include "runtime/flow/sequencer.h"
-#include "runtime/store/atomic_file.h"
 
 namespace midpo {
 

@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
-#include "runtime/store/atomic_file.h"
 
 namespace midpo {
 namespace {

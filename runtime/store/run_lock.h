@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "runtime/store/posix_file.h"
+#include "runtime/core/posix_file.h"
 
 namespace midpo {
 

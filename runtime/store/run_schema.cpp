@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "runtime/core/error.h"
-#include "runtime/store/posix_file.h"
+#include "runtime/core/posix_file.h"
 
 namespace midpo {
 namespace {

@@ -8,8 +8,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
-#include "runtime/store/atomic_file.h"
 #include "runtime/store/run_lock.h"
 #include "runtime/store/run_schema.h"
 #include "runtime/store/score_table.h"

@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "runtime/store/posix_file.h"
+#include "runtime/core/posix_file.h"
 
 namespace midpo {
 namespace {

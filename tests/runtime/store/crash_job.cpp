@@ -7,8 +7,8 @@
 #include <new>
 #include <vector>
 
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
-#include "runtime/store/atomic_file.h"
 #include "runtime/store/run_store.h"
 #include "tests/runtime/store/temporary_folder.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/store/posix_file.h"
+#include "runtime/core/posix_file.h"
 
 namespace midpo {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/store/posix_file.h"
+#include "runtime/core/posix_file.h"
 
 #include <fcntl.h>
 #include <sys/statvfs.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/store/atomic_file.h"
+#include "runtime/core/atomic_file.h"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
