@@ -85,6 +85,18 @@ struct LearnerOptions {
   std::int64_t num_threads = 0;  ///< of one step, CPU; 0: all cores
 };
 
+/// What the means of a batch's losses are taken over; adds up over rows and ranks.
+struct BatchCount {
+  std::int64_t items = 0;   ///< rows; kSft: target tokens
+  std::int64_t tokens = 0;  ///< real tokens of all sequences, shared prompts once per sequence
+
+  BatchCount& operator+=(const BatchCount& other) {
+    items += other.items;
+    tokens += other.tokens;
+    return *this;
+  }
+};
+
 struct NamedNumber {
   std::string name;  ///< TRL's where it has one: loss, rewards/margins, ...
   double value = 0.0;
@@ -94,7 +106,7 @@ struct NamedNumber {
 struct LossReport {
   double loss = 0.0;              ///< sum of the rows' shares of the batch mean
   std::int64_t num_tokens = 0;    ///< packed tokens computed
-  std::vector<NamedNumber> sums;  ///< each divided by the batch's rows gives the mean
+  std::vector<NamedNumber> sums;  ///< each divided by BatchCount::items gives the mean
 };
 
 /// One model being trained, on one device. Not thread-safe: one thread owns it. A step is
@@ -106,16 +118,15 @@ class Learner {
   virtual const ModelInfo& info() const = 0;
   virtual std::int64_t num_trained_parameters() const = 0;
 
-  /// What a row counts in the mean: 1, or its target tokens (kSft).
-  virtual std::int64_t count(const TrainingRow& row) const = 0;
+  virtual BatchCount count(const TrainingRow& row) const = 0;
 
-  /// Adds the gradient of (sum of the rows' losses) / batch_count.
-  /// @param batch_count sum of count() over the whole batch, of all parts and ranks.
+  /// Adds the gradient of the rows' share of the batch's mean loss.
+  /// @param batch sum of count() over the whole batch, all parts and ranks.
   /// @throws Error kData (names the row), kNumerics (loss not finite; names the rows), kOutOfMemory.
-  virtual LossReport accumulate(std::span<const TrainingRow> rows, std::int64_t batch_count) = 0;
+  virtual LossReport accumulate(std::span<const TrainingRow> rows, const BatchCount& batch) = 0;
 
   /// The same numbers, nothing added.
-  virtual LossReport evaluate(std::span<const TrainingRow> rows, std::int64_t batch_count) = 0;
+  virtual LossReport evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) = 0;
 
   /// All gradients as one fp32 array on the host, in a fixed order: for summing over ranks.
   virtual std::span<float> gradients() = 0;
