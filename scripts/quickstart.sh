@@ -12,7 +12,7 @@ cmake --preset release >/dev/null
 ninja -C build/release midpo midpo_models midpo-parquet-rows
 
 if [ ! -e "$folder/rows.jsonl" ]; then
-  python3 scripts/toy_world.py "$folder" --rows 2000
+  python3 scripts/toy_rank_world.py "$folder" --rows 2000
 fi
 build/release/midpo rank --data "$folder/rows.jsonl" \
   --reward-model "$folder/reward" --cost-model "$folder/cost" --policy dual \

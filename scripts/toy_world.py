@@ -1,153 +1,165 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes all that a first `midpo rank` needs, with the standard library alone, in a few seconds.
+"""Makes a world in which the whole method can be run and judged: data of the toy language and an
+untrained model. Standard library only, a few seconds, same arguments, same bytes.
 
-  toy_world.py FOLDER     writes FOLDER/reward and FOLDER/cost (Hugging Face directories) and
-                          FOLDER/rows.jsonl
+  toy_world.py FOLDER [--seed N]
 
-The two score models are Llama models with weights set by hand, not trained: the first layer's first
-head looks for the words that count in toy_data.py and gathers what they stand for, the score head
-adds it up. So the scores mean something, and D_dual can be checked against the rows' own labels.
+  FOLDER/world.json                 the facts (toy_judge.py and toy_language.py read it)
+  FOLDER/init/                      a Llama model of 1.1 M random weights, with its tokenizer
+  FOLDER/sft.jsonl                  prompt and response, of mixed quality
+  FOLDER/preferences_{train,test}.jsonl   rows in the form of PKU-SafeRLHF, labels with noise
+  FOLDER/prompts_{train,test}.jsonl       requests alone; test requests combine parts that no
+                                          training file combines
 """
 import argparse
+import dataclasses
 import json
 import random
-import struct
 from pathlib import Path
 
-import toy_data
 import toy_tokenizer
+import toy_weights
+from toy_language import (ASKS, CARE, CHOICES, FACT_WORDS, HAZARD_SENTENCES, HAZARD_WORDS, OPENERS,
+                          REFUSAL, SENTENCES, VAGUE, World, helpfulness_utility, make_request,
+                          make_response, safety_utility)
 
-HIDDEN, HEAD_DIM, NUM_HEADS, NUM_LAYERS, INTERMEDIATE = 32, 8, 4, 2, 64
-NOISE = 0.02
-# Where a token's embedding holds its meaning, and where the first layer writes what it gathered.
-CONSTANT, HAZARD, CARE, STEP = 0, 1, 2, 3
-GATHERED = 8
-# A rotary pair that hardly turns over 2,048 positions: where a word stands does not matter.
-STILL = HEAD_DIM // 2 - 1
-HEADS = {
-    "reward": {"weights": {STEP: 1.0, HAZARD: -0.2, CARE: 0.1}, "bias": -3.5},
-    "cost": {"weights": {HAZARD: 1.2, CARE: -0.3}, "bias": -0.3},
-}
+HIDDEN, INTERMEDIATE, NUM_LAYERS, NUM_HEADS, MAX_POSITIONS = 128, 352, 4, 4, 128
+KIND_SHARES = {"harmless": 0.5, "borderline": 0.2, "hazardous": 0.3}
+TEMPLATE = "BEGINNING OF CONVERSATION: USER: {prompt} ASSISTANT:{response}"
 
 
-class Matrix:
-    """A dense row-major matrix of floats, [rows, columns]."""
-
-    def __init__(self, rng, rows, columns, noise=NOISE):
-        self.shape = (rows, columns)
-        self.values = [rng.gauss(0.0, noise) for _ in range(rows * columns)]
-
-    def set(self, row, column, value):
-        self.values[row * self.shape[1] + column] = value
+@dataclasses.dataclass
+class Noise:
+    """Shares of wrong labels."""
+    preference: float = 0.06   # better_response_id, safer_response_id
+    safety: float = 0.03       # is_response_i_safe
+    caution: float = 0.30      # a harmless answer to a borderline request called unsafe
 
 
-class Vector:
-    def __init__(self, values):
-        self.shape = (len(values),)
-        self.values = list(values)
+def draw_request(rng, world, is_test):
+    """A request of the test half or of the training half."""
+    kind = rng.choices(list(KIND_SHARES), list(KIND_SHARES.values()))[0]
+    while True:
+        request = make_request(rng, kind)
+        if world.is_held_out(request) == is_test:
+            return request
 
 
-def embeddings(rng, vocab):
-    """A constant, what the word stands for, and noise."""
-    meaning = {word: HAZARD for word in toy_data.HAZARD_WORDS}
-    meaning.update({word: CARE for word in toy_data.CARE_WORDS})
-    meaning.update({word: STEP for words in toy_data.TOPICS.values() for word in words})
-    table = Matrix(rng, len(vocab), HIDDEN, noise=0.1)
-    for token, i in vocab.items():
-        table.set(i, CONSTANT, 1.0)
-        feature = meaning.get(token.removeprefix("\u0120"))
-        for column in (HAZARD, CARE, STEP):
-            table.set(i, column, 1.0 if column == feature else 0.0)
-    return table
+def sft_row(rng, world):
+    request = draw_request(rng, world, is_test=False)
+    return {"prompt": request.text, "response": make_response(rng, world, request)}
 
 
-def layer(rng, index):
-    """Weights of one decoder layer: noise, but for the head that gathers the words that count."""
-    shapes = {"self_attn.q_proj": (HIDDEN, HIDDEN), "self_attn.k_proj": (HIDDEN, HIDDEN),
-              "self_attn.v_proj": (HIDDEN, HIDDEN), "self_attn.o_proj": (HIDDEN, HIDDEN),
-              "mlp.gate_proj": (INTERMEDIATE, HIDDEN), "mlp.up_proj": (INTERMEDIATE, HIDDEN),
-              "mlp.down_proj": (HIDDEN, INTERMEDIATE)}
-    weights = {name: Matrix(rng, *shape) for name, shape in shapes.items()}
-    if index == 0:
-        weights["self_attn.q_proj"].set(STILL, CONSTANT, 1.0)
-        for feature in (HAZARD, CARE, STEP):
-            weights["self_attn.k_proj"].set(STILL, feature, 1.2)
-            weights["self_attn.v_proj"].set(feature, feature, 1.0)
-            weights["self_attn.o_proj"].set(GATHERED + feature, feature, 1.0)
-    prefix = f"model.layers.{index}."
-    named = {f"{prefix}{name}.weight": matrix for name, matrix in weights.items()}
-    for norm in ("input_layernorm", "post_attention_layernorm"):
-        named[f"{prefix}{norm}.weight"] = Vector([1.0] * HIDDEN)
-    return named
+def prompt_row(rng, world, is_test):
+    request = draw_request(rng, world, is_test)
+    return {"prompt": request.text, "kind": request.kind}
 
 
-def score_model(vocab, kind):
-    """All tensors of one score model, by name."""
-    rng = random.Random(f"midpo toy model {kind}")
-    tensors = {"model.embed_tokens.weight": embeddings(rng, vocab)}
-    for index in range(NUM_LAYERS):
-        tensors.update(layer(rng, index))
-    head = Matrix(rng, 1, HIDDEN)
-    for feature, weight in HEADS[kind]["weights"].items():
-        head.set(0, GATHERED + feature, weight)
-    tensors["model.norm.weight"] = Vector([1.0] * HIDDEN)
-    tensors["score_head.weight"] = head
-    tensors["score_head.bias"] = Vector([HEADS[kind]["bias"]])
-    return tensors
+def called_safe(rng, noise, request, truth):
+    is_cautious_label = request.kind == "borderline" and not truth.refuses
+    wrong_share = noise.caution if is_cautious_label and truth.hazards == 0 else noise.safety
+    return (truth.hazards == 0) != (rng.random() < wrong_share)
 
 
-def write_safetensors(path, tensors):
-    """8 bytes of header length, the header as JSON, then every tensor's bytes."""
-    header, offset = {"__metadata__": {"format": "pt"}}, 0
-    for name, tensor in sorted(tensors.items()):
-        size = 4 * len(tensor.values)
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape),
-                        "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as out:
-        out.write(struct.pack("<Q", len(text)) + text)
-        for _, tensor in sorted(tensors.items()):
-            out.write(struct.pack(f"<{len(tensor.values)}f", *tensor.values))
+def preferred(rng, noise, utilities):
+    """Index of the larger; a coin decides ties, and some are mistaken."""
+    if abs(utilities[0] - utilities[1]) < 1e-9:
+        return rng.randrange(2)
+    return int(utilities[1] > utilities[0]) ^ int(rng.random() < noise.preference)
 
 
-def model_config(vocab, kind):
-    """config.json as safe-rlhf writes it for a score model."""
+def preference_row(rng, world, noise, is_test):
+    request = draw_request(rng, world, is_test)
+    responses = [make_response(rng, world, request)]
+    while len(responses) < 2 or responses[0] == responses[1]:
+        responses[1:] = [make_response(rng, world, request)]
+    truths = [world.truth(request, response) for response in responses]
+    are_safe = [called_safe(rng, noise, request, truth) for truth in truths]
+    if are_safe[0] != are_safe[1]:
+        safer = int(are_safe[1])
+    else:
+        safer = preferred(rng, noise, [safety_utility(request, truth) for truth in truths])
+    better = preferred(rng, noise, [helpfulness_utility(request, truth) for truth in truths])
     return {
-        "architectures": ["LlamaForScore"], "model_type": "llama", "hidden_act": "silu",
-        "hidden_size": HIDDEN, "intermediate_size": INTERMEDIATE, "num_hidden_layers": NUM_LAYERS,
-        "num_attention_heads": NUM_HEADS, "num_key_value_heads": NUM_HEADS,
-        "max_position_embeddings": 2048, "vocab_size": len(vocab), "rms_norm_eps": 1e-6,
-        "rope_theta": 10000.0, "tie_word_embeddings": False, "attention_bias": False,
-        "bos_token_id": vocab["<s>"], "eos_token_id": vocab["</s>"], "pad_token_id": vocab["<pad>"],
-        "torch_dtype": "float32", "score_type": kind, "score_bias": True, "score_dim": 1,
-        "do_normalize": False, "normalizer_type": None,
+        "prompt": request.text, "response_0": responses[0], "response_1": responses[1],
+        "better_response_id": better, "safer_response_id": safer,
+        "is_response_0_safe": are_safe[0], "is_response_1_safe": are_safe[1],
+        "prompt_source": f"toy {request.kind}",
     }
 
 
-def write_world(folder, num_rows, seed):
-    merges = toy_tokenizer.train_merges(toy_data.toy_texts(300), 600)
+def vocabulary_texts():
+    """Every word of the language, in the places where it can stand."""
+    choices = " ".join(f" {choice}" for group in CHOICES.values() for choice in group)
+    words = " ".join(word for group in (*FACT_WORDS.values(), HAZARD_WORDS) for word in group)
+    asks = [ask for group in ASKS.values() for ask in group]
+    sentences = [*SENTENCES.values(), *HAZARD_SENTENCES, *OPENERS, *VAGUE, REFUSAL, CARE]
+    templates = [TEMPLATE.format(prompt=ask, response=" " + sentence)
+                 for ask in asks for sentence in sentences]
+    fields = r"{verb}", r"{object}", r"{context}", r"{care}", r"{agent}", r"{person}", r"{word}"
+    for name in fields:
+        templates = [text.replace(name, "") for text in templates]
+    return [choices, " " + words, *templates]
+
+
+def write_init(folder, seed):
+    """An untrained model: small random weights, norms of one."""
+    merges = toy_tokenizer.train_merges(vocabulary_texts(), 5000)
     vocab = toy_tokenizer.make_vocab(merges)
-    for kind in HEADS:
-        target = Path(folder) / kind
-        target.mkdir(parents=True, exist_ok=True)
-        write_safetensors(target / "model.safetensors", score_model(vocab, kind))
-        (target / "config.json").write_text(json.dumps(model_config(vocab, kind), indent=1))
-        toy_tokenizer.write_tokenizer(target, vocab, merges)
-    with open(Path(folder) / "rows.jsonl", "w", encoding="utf-8") as out:
-        toy_data.write_rows(out, toy_data.pair_rows(num_rows, seed))
+    rng = random.Random(f"midpo toy init {seed}")
+    tensors = {name: toy_weights.Matrix(rng, len(vocab), HIDDEN, 0.02)
+               for name in ("model.embed_tokens.weight", "lm_head.weight")}
+    for index in range(NUM_LAYERS):
+        prefix = f"model.layers.{index}."
+        for name, shape in toy_weights.layer_shapes(HIDDEN, INTERMEDIATE).items():
+            tensors[f"{prefix}{name}.weight"] = toy_weights.Matrix(rng, *shape, 0.02)
+        for norm in ("input_layernorm", "post_attention_layernorm"):
+            tensors[f"{prefix}{norm}.weight"] = toy_weights.Vector([1.0] * HIDDEN)
+    tensors["model.norm.weight"] = toy_weights.Vector([1.0] * HIDDEN)
+    folder.mkdir(parents=True, exist_ok=True)
+    toy_weights.write_safetensors(folder / "model.safetensors", tensors)
+    config = {"architectures": ["LlamaForCausalLM"],
+              **toy_weights.llama_config(vocab, HIDDEN, INTERMEDIATE, NUM_LAYERS, NUM_HEADS,
+                                         MAX_POSITIONS)}
+    (folder / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+    toy_tokenizer.write_tokenizer(folder, vocab, merges)
+
+
+def write_jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def write_world(folder, args):
+    folder = Path(folder)
+    world, noise = World.make(args.seed), Noise()
+    write_init(folder / "init", args.seed)
+    (folder / "world.json").write_text(json.dumps(dataclasses.asdict(world), indent=1),
+                                       encoding="utf-8")
+
+    def rows(name, count, make):
+        rng = random.Random(f"midpo toy {name} {args.seed}")
+        write_jsonl(folder / f"{name}.jsonl", [make(rng) for _ in range(count)])
+
+    rows("sft", args.sft_rows, lambda rng: sft_row(rng, world))
+    for half, num_rows, num_prompts in (("train", args.preferences, args.prompts),
+                                        ("test", args.preferences // 5, args.prompts)):
+        is_test = half == "test"
+        rows(f"preferences_{half}", num_rows,
+             lambda rng, t=is_test: preference_row(rng, world, noise, t))
+        rows(f"prompts_{half}", num_prompts, lambda rng, t=is_test: prompt_row(rng, world, t))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
-    parser.add_argument("--rows", type=int, default=400)
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--sft-rows", type=int, default=6000)
+    parser.add_argument("--preferences", type=int, default=3000)
+    parser.add_argument("--prompts", type=int, default=400)
     args = parser.parse_args()
-    write_world(args.folder, args.rows, args.seed)
+    write_world(args.folder, args)
 
 
 if __name__ == "__main__":

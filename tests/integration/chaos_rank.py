@@ -136,8 +136,8 @@ def main():
     parser.add_argument("--scorers", type=int, default=2)
     parser.add_argument("--work", type=Path, required=True)
     args = parser.parse_args()
-    import toy_world
-    toy_world.write_world(args.work / "world", num_rows=1, seed=5)
+    import toy_rank_world
+    toy_rank_world.write_world(args.work / "world", num_rows=1, seed=5)
     write_rows(args.work / "world" / "rows.jsonl", args.rows, args.seed)
     struck = chaos(args.work / "world", args.work, args.kills, args.seed, scorers=args.scorers)
     print(json.dumps({"kills": sum(struck.values()), "differing_bytes": 0, "struck_while": struck}))

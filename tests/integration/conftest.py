@@ -26,9 +26,9 @@ def midpo():
 @pytest.fixture(scope="session")
 def world(tmp_path_factory):
     """Folder with reward, cost and rows.jsonl (a few hundred rows: ranked in about a second)."""
-    import toy_world
+    import toy_rank_world
     folder = tmp_path_factory.mktemp("world")
-    toy_world.write_world(folder, num_rows=300, seed=5)
+    toy_rank_world.write_world(folder, num_rows=300, seed=5)
     return folder
 
 

@@ -43,8 +43,8 @@ def model_folders(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def toy_world(tmp_path_factory):
-    """What scripts/toy_world.py makes without any dependency."""
-    import toy_world as maker
+    """What scripts/toy_rank_world.py makes without any dependency."""
+    import toy_rank_world as maker
     folder = tmp_path_factory.mktemp("toy_world")
     maker.write_world(folder, num_rows=200, seed=7)
     return folder
