@@ -96,6 +96,19 @@ struct TensorPair {
   const StoredTensor* b = nullptr;
 };
 
+[[noreturn]] void refuse_tensor(const StoredTensor& tensor) {
+  const std::string_view name = tensor.name;
+  const bool is_of_base = name.ends_with(".base_layer.weight") ||
+                          name.ends_with("lm_head.weight") ||
+                          name.ends_with("embed_tokens.weight");
+  refuse_checkpoint(
+      tensor.file,
+      "tensor " + quote_name(name) +
+          (is_of_base ? " is the base model's own, saved along; only adapters on an unchanged base "
+                        "are supported: save it with save_embedding_layers=False"
+                      : " is none of a plain LoRA adapter, or is there twice"));
+}
+
 /// "base_model.model.M.lora_A.weight" gives M and 'A'; older files say "lora_A.default.weight".
 std::map<std::string, TensorPair> pair_tensors(const WeightFiles& weights) {
   std::map<std::string, TensorPair> pairs;
@@ -116,10 +129,7 @@ std::map<std::string, TensorPair> pair_tensors(const WeightFiles& weights) {
         slot = &tensor;
       }
     }
-    if (!is_known) {
-      refuse_checkpoint(tensor.file, "tensor " + quote_name(name) +
-                                         " is none of a plain LoRA adapter, or is there twice");
-    }
+    if (!is_known) refuse_tensor(tensor);
   }
   return pairs;
 }

@@ -24,6 +24,7 @@ ContentHash hash_model(const WeightFiles& weights, const std::string& config_jso
   add_text(hasher, config_json_text);
   add_number(hasher, weights.tensors().size());
   for (const StoredTensor& tensor : weights.tensors()) {
+    weights.check_unchanged();
     add_text(hasher, tensor.name);
     add_text(hasher, stored_type_name(tensor.type));
     add_number(hasher, tensor.shape.size());

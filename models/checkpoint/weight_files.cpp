@@ -99,6 +99,8 @@ const StoredTensor& OpenedWeights::require_tensor(const std::string& name) const
   if (tensor == nullptr) {
     refuse_checkpoint(origin_, "has no tensor " + quote_name(name) + near_names(name));
   }
+  // The caller is about to touch its pages, some of which a cut file would no longer have.
+  check_unchanged();
   return *tensor;
 }
 

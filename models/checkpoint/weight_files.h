@@ -47,7 +47,8 @@ class WeightFiles {
   virtual ~WeightFiles() = default;
   virtual const std::vector<StoredTensor>& tensors() const = 0;         ///< sorted by name
   virtual const StoredTensor* find(const std::string& name) const = 0;  ///< null if absent
-  /// As find(), but @throws Error(kCheckpoint) naming directory, tensor, and near names.
+  /// As find(), but @throws Error(kCheckpoint) naming directory, tensor, and near names, and as
+  /// check_unchanged().
   virtual const StoredTensor& require_tensor(const std::string& name) const = 0;
 
   /// The bytes are mapped, not copied. Call this after copying what is needed: a file that was cut

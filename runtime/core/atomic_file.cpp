@@ -14,6 +14,7 @@ namespace midpo {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+constexpr const char* kUnchanged = "the earlier content, if any, is unchanged";
 
 /// Size of a regular file, nullopt if nothing is there; anything else at the path is refused before
 /// hours of work end in a rename over it.
@@ -44,19 +45,30 @@ bool is_directory(const std::string& path) {
 
 }  // namespace
 
+AtomicFile::AtomicFile(std::string path)
+    : path_(std::move(path)),
+      temporary_path_(path_ + ".tmp"),
+      file_(open_file(temporary_path_, O_WRONLY | O_CREAT | O_TRUNC)) {}
+
+AtomicFile::~AtomicFile() {
+  if (file_.is_open()) ::unlink(temporary_path_.c_str());
+}
+
+void AtomicFile::append(std::string_view bytes) {
+  write_all_at(file_, temporary_path_, bytes, written_bytes_, kUnchanged);
+  written_bytes_ += bytes.size();
+}
+
+void AtomicFile::publish() {
+  sync_file(file_, temporary_path_, kUnchanged);
+  rename_durably(temporary_path_, path_, kUnchanged);
+  file_.close();
+}
+
 void write_file_atomically(const std::string& path, std::string_view bytes) {
-  const std::string temporary = path + ".tmp";
-  const std::string advice = "the earlier content, if any, is unchanged";
-  try {
-    FileDescriptor file = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
-    write_all_at(file, temporary, bytes, 0, advice);
-    sync_file(file, temporary, advice);
-    file.close();
-    rename_durably(temporary, path, advice);
-  } catch (const Error&) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
+  AtomicFile file(path);
+  file.append(bytes);
+  file.publish();
 }
 
 void make_directories(const std::string& path) {

@@ -10,10 +10,28 @@
 
 namespace midpo {
 
-/// Writes PATH.tmp, fsyncs, renames to PATH, fsyncs the folder. A PATH.tmp left by a kill is
-/// harmless: the next call overwrites it. One writer per path at a time.
-/// @throws Error(kStorage) naming path and cause; PATH is then what it was before (after a failed
-/// fsync of the folder: the old or the new content, each complete).
+/// A file under construction at PATH.tmp, published whole: PATH is what it was, or complete. A
+/// PATH.tmp left by a kill is harmless: the next writer overwrites it. One writer per path at a
+/// time. Every call throws Error(kStorage) naming path and cause; PATH is then what it was before
+/// (after a failed fsync of the folder: the old or the new content, each complete).
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path);
+  ~AtomicFile();  ///< removes PATH.tmp unless it was published
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void append(std::string_view bytes);  ///< unbuffered
+  void publish();                       ///< fsync, rename to PATH, fsync the folder
+
+ private:
+  std::string path_;
+  std::string temporary_path_;
+  std::uint64_t written_bytes_ = 0;
+  FileDescriptor file_;
+};
+
+/// The same for content that is at hand.
 void write_file_atomically(const std::string& path, std::string_view bytes);
 
 /// Creates a folder and its parents, durably; one that exists is left alone.

@@ -26,7 +26,7 @@ const Tensors kTwoModules = {{lora("model.layers.0.mlp.down_proj", "A"), {4, 9}}
                              {lora("model.layers.1.mlp.down_proj", "B"), {6, 4}}};
 
 AdapterConfig load(const std::string& patch, const Tensors& tensors = kTwoModules) {
-  const test::TempDir dir;
+  const TemporaryFolder dir;
   nlohmann::json config = {{"peft_type", "LORA"},
                            {"r", 4},
                            {"lora_alpha", 8},
@@ -138,8 +138,18 @@ TEST(AdapterConfig, RefusesShapesOfAnotherRank) {
 
 TEST(AdapterConfig, RefusesTensorsItWouldNotApply) {
   Tensors tensors = kTwoModules;
-  tensors.push_back({"base_model.model.lm_head.weight", {3, 3}});
-  EXPECT_THAT(refusal_of("{}", tensors), HasSubstr("\"base_model.model.lm_head.weight\" is none"));
+  tensors.push_back({"base_model.model.norm.weight", {3}});
+  EXPECT_THAT(refusal_of("{}", tensors), HasSubstr("\"base_model.model.norm.weight\" is none"));
+}
+
+TEST(AdapterConfig, SaysHowToLeaveOutTheBasesOwnWeights) {
+  for (const char* name :
+       {"base_model.model.lm_head.base_layer.weight", "base_model.model.lm_head.weight",
+        "base_model.model.model.embed_tokens.weight"}) {
+    Tensors tensors = kTwoModules;
+    tensors.push_back({name, {3, 3}});
+    EXPECT_THAT(refusal_of("{}", tensors), HasSubstr("save_embedding_layers=False")) << name;
+  }
 }
 
 TEST(AdapterConfig, RefusesAnEmptyAdapter) {
@@ -147,7 +157,7 @@ TEST(AdapterConfig, RefusesAnEmptyAdapter) {
 }
 
 TEST(AdapterConfig, AsksForPermissionToReadPickles) {
-  const test::TempDir dir;
+  const TemporaryFolder dir;
   dir.write("adapter_config.json", "{}");
   EXPECT_THAT(refusal([&] { load_adapter_config(dir.path(), false); }),
               HasSubstr("holds no adapter_model"));

@@ -9,7 +9,6 @@
 namespace midpo {
 namespace {
 
-using test::TempDir;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -31,7 +30,7 @@ Tensors needed(const std::string& config) {
 }
 
 InspectReport inspect_model(const std::string& config, const Tensors& tensors) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("config.json", config);
   dir.write("model.safetensors", test::float_tensors(tensors));
   return inspect_path(dir.path(), false);
@@ -92,7 +91,7 @@ TEST(Inspect, NamesTensorsOfAWrongShape) {
 }
 
 TEST(Inspect, NamesIntegerWeights) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("config.json", config_text(R"(,"architectures":["LlamaModel"])"));
   dir.write(
       "model.safetensors",
@@ -127,7 +126,7 @@ TEST(Inspect, ReportsABadConfigAndStillListsTheTensors) {
 }
 
 TEST(Inspect, ReportsGitLfsPointers) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("config.json", config_text());
   dir.write("model.safetensors", "version https://git-lfs.github.com/spec/v1\n");
   const InspectReport report = inspect_path(dir.path(), false);
@@ -136,7 +135,7 @@ TEST(Inspect, ReportsGitLfsPointers) {
 }
 
 TEST(Inspect, DescribesAdapters) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("adapter_config.json", R"({"peft_type":"LORA","r":2,"lora_alpha":4})");
   dir.write("adapter_model.safetensors",
             test::float_tensors({{"base_model.model.a.0.down_proj.lora_A.weight", {2, 3}},
@@ -147,7 +146,7 @@ TEST(Inspect, DescribesAdapters) {
 }
 
 TEST(Inspect, DescribesSingleFiles) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const InspectReport report =
       inspect_path(dir.write("x.safetensors", test::float_tensors({{"a", {1000, 2}}})), false);
   EXPECT_TRUE(report.is_valid);
@@ -159,14 +158,14 @@ TEST(Inspect, ReportsWhatIsNotThere) {
 }
 
 TEST(Inspect, KeepsControlCharactersFromTheTerminal) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string file =
       test::safetensors("{" + test::entry("\\u001b[2J", "U8", "[0]", 0, 0) + "}");
   EXPECT_THAT(inspect_path(dir.write("x.safetensors", file), false).text, Not(HasSubstr("\x1b")));
 }
 
 TEST(Inspect, GroupsOnlyNeighbouringLayersIntoRanges) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string file =
       test::float_tensors({{"a.0.w", {1}}, {"a.1.w", {1}}, {"a.3.w", {1}}, {"a.2.w", {2}}});
   const std::string text = inspect_path(dir.write("x.safetensors", file), false).text;

@@ -278,11 +278,11 @@ TEST(ModelConfig, RefusesWhatIsNoJsonObject) {
 }
 
 TEST(ModelConfig, IsReadFromItsDirectory) {
-  const test::TempDir dir;
+  const TemporaryFolder dir;
   dir.write("config.json", R"({"model_type":"llama","hidden_size":8,"intermediate_size":8,
       "num_hidden_layers":1,"num_attention_heads":2,"vocab_size":9})");
   EXPECT_EQ(load_model_config(dir.path()).architecture, "LlamaForCausalLM");
-  EXPECT_THAT(refusal([&] { load_model_config(dir / "none"); }), HasSubstr("none/config.json"));
+  EXPECT_THAT(refusal([&] { load_model_config(dir.file("none")); }), HasSubstr("none/config.json"));
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 using Tensors = std::vector<std::pair<std::string, std::vector<int>>>;
 
 ContentHash hash_of_file(const std::string& bytes, const std::string& config = "{}") {
-  const test::TempDir dir;
+  const TemporaryFolder dir;
   dir.write("model.safetensors", bytes);
   return hash_model(*open_model_weights(dir.path(), false), config);
 }
@@ -19,7 +19,7 @@ ContentHash hash_of_file(const std::string& bytes, const std::string& config = "
 ContentHash hash_of(const Tensors& tensors) { return hash_of_file(test::float_tensors(tensors)); }
 
 TEST(ModelHash, DoesNotDependOnHowTensorsAreSpreadOverFiles) {
-  const test::TempDir dir;
+  const TemporaryFolder dir;
   dir.write("s1.safetensors",
             test::safetensors("{" + test::entry("a", "U8", "[2]", 0, 2) + "}", "xy"));
   dir.write("s2.safetensors",

@@ -14,7 +14,6 @@ namespace {
 namespace pk = test::pickle;
 using test::float_tensors;
 using test::refusal;
-using test::TempDir;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -22,7 +21,7 @@ std::string index_of(const std::string& weight_map) {
   return "{\"metadata\":{\"total_size\":1},\"weight_map\":{" + weight_map + "}}";
 }
 
-std::string refusal_of(const TempDir& dir) {
+std::string refusal_of(const TemporaryFolder& dir) {
   return refusal([&] { open_model_weights(dir.path(), false); });
 }
 
@@ -33,7 +32,7 @@ std::string small_bin() {
 }
 
 TEST(WeightFiles, OpensASingleFile) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("model.safetensors", float_tensors({{"b", {2}}, {"a", {3, 1}}}));
   const auto weights = open_model_weights(dir.path(), false);
   ASSERT_EQ(weights->tensors().size(), 2U);
@@ -42,7 +41,7 @@ TEST(WeightFiles, OpensASingleFile) {
 }
 
 TEST(WeightFiles, SortsTensorsOfAllShards) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("s1.safetensors", float_tensors({{"c", {1}}, {"a", {1}}}));
   dir.write("s2.safetensors", float_tensors({{"b", {1}}}));
   dir.write("model.safetensors.index.json",
@@ -50,11 +49,11 @@ TEST(WeightFiles, SortsTensorsOfAllShards) {
   const auto weights = open_model_weights(dir.path(), false);
   ASSERT_EQ(weights->tensors().size(), 3U);
   EXPECT_EQ(weights->tensors()[1].name, "b");
-  EXPECT_EQ(weights->tensors()[1].file, dir / "s2.safetensors");
+  EXPECT_EQ(weights->tensors()[1].file, dir.file("s2.safetensors"));
 }
 
 TEST(WeightFiles, TakesEachTensorFromTheShardTheIndexNames) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("s1.safetensors", float_tensors({{"a", {1}}, {"b", {1}}}));
   dir.write("s2.safetensors", float_tensors({{"b", {7}}}));
   dir.write("model.safetensors.index.json",
@@ -65,7 +64,7 @@ TEST(WeightFiles, TakesEachTensorFromTheShardTheIndexNames) {
 }
 
 TEST(WeightFiles, NamesATensorMissingFromItsShard) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("s1.safetensors", float_tensors({{"a", {1}}}));
   dir.write("model.safetensors.index.json",
             index_of(R"("a":"s1.safetensors","z":"s1.safetensors")"));
@@ -73,13 +72,13 @@ TEST(WeightFiles, NamesATensorMissingFromItsShard) {
 }
 
 TEST(WeightFiles, NamesAMissingShard) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("model.safetensors.index.json", index_of(R"("a":"s9.safetensors")"));
   EXPECT_THAT(refusal_of(dir), AllOf(HasSubstr("s9.safetensors"), HasSubstr("No such file")));
 }
 
 TEST(WeightFiles, NamesACutShardWithBothSizes) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string whole = float_tensors({{"a", {100}}});
   dir.write("s1.safetensors", whole.substr(0, whole.size() - 50));
   dir.write("model.safetensors.index.json", index_of(R"("a":"s1.safetensors")"));
@@ -89,7 +88,7 @@ TEST(WeightFiles, NamesACutShardWithBothSizes) {
 }
 
 TEST(WeightFiles, NamesGitLfsPointersBehindAnIndex) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("s1.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
   dir.write("model.safetensors.index.json", index_of(R"("a":"s1.safetensors")"));
   EXPECT_THAT(refusal_of(dir), HasSubstr("Git LFS pointer"));
@@ -99,8 +98,8 @@ TEST(WeightFiles, NamesGitLfsPointersBehindAnIndex) {
 class IndexPath : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(IndexPath, IsRefused) {
-  const TempDir dir;
-  std::filesystem::create_directory(dir / "junk");
+  const TemporaryFolder dir;
+  std::filesystem::create_directory(dir.file("junk"));
   dir.write("real.safetensors", float_tensors({{"a", {1}}}));
   dir.write("model.safetensors.index.json", index_of(std::string("\"a\":") + GetParam()));
   EXPECT_THAT(refusal_of(dir), HasSubstr("wanted the plain name of a file beside the index"));
@@ -115,40 +114,40 @@ INSTANTIATE_TEST_SUITE_P(Escapes, IndexPath,
                                            "7", "null", R"(["real.safetensors"])"));
 
 TEST(WeightFiles, RefusesDevicesFifosAndDirectoriesAsShards) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("model.safetensors.index.json", index_of(R"("a":"shard")"));
-  ASSERT_EQ(::mkfifo((dir / "shard").c_str(), 0600), 0);
+  ASSERT_EQ(::mkfifo(dir.file("shard").c_str(), 0600), 0);
   EXPECT_THAT(refusal_of(dir), HasSubstr("is a FIFO"));
-  std::filesystem::remove(dir / "shard");
-  std::filesystem::create_directory(dir / "shard");
+  std::filesystem::remove(dir.file("shard"));
+  std::filesystem::create_directory(dir.file("shard"));
   EXPECT_THAT(refusal_of(dir), HasSubstr("is a directory"));
-  std::filesystem::remove(dir / "shard");
-  std::filesystem::create_symlink("/dev/zero", dir / "shard");
+  std::filesystem::remove(dir.file("shard"));
+  std::filesystem::create_symlink("/dev/zero", dir.file("shard"));
   EXPECT_THAT(refusal_of(dir), HasSubstr("is a device"));
 }
 
 TEST(WeightFiles, FollowsTheSymlinksOfHubCaches) {
-  const TempDir dir;
-  std::filesystem::create_directories(dir / "blobs");
-  std::filesystem::create_directories(dir / "snapshots/abc");
+  const TemporaryFolder dir;
+  std::filesystem::create_directories(dir.file("blobs"));
+  std::filesystem::create_directories(dir.file("snapshots/abc"));
   dir.write("blobs/0123", float_tensors({{"a", {1}}}));
-  std::filesystem::create_symlink("../../blobs/0123", dir / "snapshots/abc/model.safetensors");
-  EXPECT_EQ(open_model_weights(dir / "snapshots/abc", false)->tensors().size(), 1U);
+  std::filesystem::create_symlink("../../blobs/0123", dir.file("snapshots/abc/model.safetensors"));
+  EXPECT_EQ(open_model_weights(dir.file("snapshots/abc"), false)->tensors().size(), 1U);
 }
 
 TEST(WeightFiles, RefusesSymlinkLoopsAndDanglingLinks) {
-  const TempDir dir;
-  std::filesystem::create_symlink("model.safetensors", dir / "model.safetensors");
+  const TemporaryFolder dir;
+  std::filesystem::create_symlink("model.safetensors", dir.file("model.safetensors"));
   EXPECT_THAT(refusal_of(dir), HasSubstr("symbolic links"));
-  std::filesystem::remove(dir / "model.safetensors");
-  std::filesystem::create_symlink("gone", dir / "model.safetensors");
+  std::filesystem::remove(dir.file("model.safetensors"));
+  std::filesystem::create_symlink("gone", dir.file("model.safetensors"));
   EXPECT_THAT(refusal_of(dir), HasSubstr("No such file"));
 }
 
 class BadIndex : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(BadIndex, IsRefused) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("model.safetensors.index.json", GetParam());
   EXPECT_THAT(refusal_of(dir), HasSubstr("model.safetensors.index.json"));
 }
@@ -161,20 +160,20 @@ INSTANTIATE_TEST_SUITE_P(Malformed, BadIndex,
                                            R"({"weight_map":{"a":"x"}} trailing)"));
 
 TEST(WeightFiles, RefusesADeepIndexWithoutRecursion) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("model.safetensors.index.json", "{\"weight_map\":" + std::string(1'000'000, '['));
   EXPECT_THAT(refusal_of(dir), HasSubstr("nested deeper"));
 }
 
 TEST(WeightFiles, AsksForPermissionToReadPickles) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("pytorch_model.bin", small_bin());
   EXPECT_THAT(refusal_of(dir), AllOf(HasSubstr("--allow-pickle"), HasSubstr("safetensors")));
   EXPECT_EQ(open_model_weights(dir.path(), true)->tensors().size(), 1U);
 }
 
 TEST(WeightFiles, OpensShardedPickles) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("p1.bin", small_bin());
   dir.write("pytorch_model.bin.index.json", index_of(R"("w":"p1.bin")"));
   EXPECT_EQ(open_model_weights(dir.path(), true)->tensors().size(), 1U);
@@ -182,27 +181,27 @@ TEST(WeightFiles, OpensShardedPickles) {
 }
 
 TEST(WeightFiles, RefusesAPickleThatCallsItselfSafetensors) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("model.safetensors", small_bin());
   EXPECT_THAT(refusal([&] { open_model_weights(dir.path(), true); }), HasSubstr("is a pickle"));
 }
 
 TEST(WeightFiles, PrefersSafetensorsToPickle) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("model.safetensors", float_tensors({{"a", {1}}}));
   dir.write("pytorch_model.bin", "garbage");
   EXPECT_NE(open_model_weights(dir.path(), true)->find("a"), nullptr);
 }
 
 TEST(WeightFiles, SaysWhatItLookedForInAnEmptyDirectory) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   EXPECT_THAT(refusal_of(dir), HasSubstr("model.safetensors.index.json"));
-  EXPECT_THAT(refusal([&] { open_model_weights(dir / "none", false); }),
+  EXPECT_THAT(refusal([&] { open_model_weights(dir.file("none"), false); }),
               HasSubstr("not a model directory"));
 }
 
 TEST(WeightFiles, NamesNearTensorsWhenOneIsMissing) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("model.safetensors", float_tensors({{"model.layers.0.mlp.up_proj.weight", {1}},
                                                 {"model.layers.0.mlp.gate_proj.weight", {1}},
                                                 {"zzz", {1}}}));
@@ -214,7 +213,7 @@ TEST(WeightFiles, NamesNearTensorsWhenOneIsMissing) {
 }
 
 TEST(WeightFiles, NoticesThatAFileWasCutAfterOpening) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string path = dir.write("model.safetensors", float_tensors({{"a", {4096}}}));
   const auto weights = open_model_weights(dir.path(), false);
   EXPECT_NO_THROW(weights->check_unchanged());
@@ -222,8 +221,17 @@ TEST(WeightFiles, NoticesThatAFileWasCutAfterOpening) {
   EXPECT_THAT(refusal([&] { weights->check_unchanged(); }), HasSubstr("changed while it was read"));
 }
 
+TEST(WeightFiles, GiveNoTensorOfAFileThatWasCut) {
+  const TemporaryFolder dir;
+  const std::string path = dir.write("model.safetensors", float_tensors({{"a", {4096}}}));
+  const auto weights = open_model_weights(dir.path(), false);
+  ASSERT_EQ(::truncate(path.c_str(), 100), 0);
+  EXPECT_THAT(refusal([&] { weights->require_tensor("a"); }),
+              HasSubstr("changed while it was read"));
+}
+
 TEST(WeightFiles, NoticesThatAFileWasWrittenAfterOpening) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string path = dir.write("model.safetensors", float_tensors({{"a", {4}}}));
   const auto weights = open_model_weights(dir.path(), false);
   const timespec later[2] = {{1, 0}, {1, 0}};
@@ -232,7 +240,7 @@ TEST(WeightFiles, NoticesThatAFileWasWrittenAfterOpening) {
 }
 
 TEST(WeightFiles, OpensOneFileByItsContent) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   EXPECT_EQ(open_weight_file(dir.write("a", float_tensors({{"a", {1}}})), false)->tensors().size(),
             1U);
   EXPECT_EQ(open_weight_file(dir.write("router.pth", small_bin()), true)->tensors().size(), 1U);

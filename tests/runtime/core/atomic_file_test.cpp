@@ -6,16 +6,13 @@
 
 #include "runtime/core/error.h"
 #include "tests/runtime/store/file_size_limit.h"
-#include "tests/runtime/store/temporary_folder.h"
+#include "tests/support/error_text.h"
+#include "tests/support/temporary_folder.h"
 
 namespace midpo {
 namespace {
 
-using testing::error_text;
 using ::testing::HasSubstr;
-using testing::read_file;
-using testing::TemporaryFolder;
-using testing::write_file;
 
 bool exists(const std::string& path) { return std::filesystem::exists(path); }
 
