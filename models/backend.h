@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,8 +13,12 @@
 #include "models/batch.h"
 #include "models/checkpoint/model_config.h"
 #include "models/kernels/rms_norm.h"
+#include "models/kernels/rms_norm_backward.h"
 #include "models/kernels/rope.h"
+#include "models/kernels/rope_backward.h"
 #include "models/kernels/silu_mul.h"
+#include "models/kernels/silu_mul_backward.h"
+#include "models/kernels/softmax_gradient.h"
 
 namespace midpo {
 
@@ -39,6 +44,18 @@ struct DeviceBatch {
 
 /// Which queries an attention call has: every token, or only those that are read.
 enum class Queries { kAll, kReads };
+
+/// One attention call of a training pass, and where the gradients go. Shapes as in
+/// Backend::attend_for_training; what the forward call read and wrote.
+struct AttentionGradients {
+  at::Tensor q, k, v;
+  at::Tensor out;       ///< [queries.., H D]
+  at::Tensor grad_out;  ///< the same shape and dtype
+  at::Tensor log_sums;  ///< fp32 [H, queries..]
+  at::Tensor grad_q;    ///< fp32, of q's shape; written for the batch's queries
+  at::Tensor grad_k;    ///< fp32, of k's shape; added to
+  at::Tensor grad_v;    ///< fp32, of v's shape; added to
+};
 
 /// Stateless and thread-safe.
 class Backend {
@@ -72,6 +89,26 @@ class Backend {
   /// are not touched.
   virtual void attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                       const DeviceBatch& batch, Queries queries, at::Tensor& out) const = 0;
+
+  virtual void rms_norm_backward(const RmsNormBackwardArgs& args) const = 0;
+  virtual void rope_backward(const RopeBackwardArgs& args) const = 0;
+  virtual void silu_mul_backward(const SiluMulBackwardArgs& args) const = 0;
+  virtual void softmax_gradient(const SoftmaxGradientArgs& args) const = 0;
+
+  /// attend() that also gives what attend_backward() needs.
+  /// @param log_sums fp32 [H, queries..], written for the batch's queries
+  virtual void attend_for_training(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                   const DeviceBatch& batch, Queries queries, at::Tensor& out,
+                                   at::Tensor& log_sums) const = 0;
+
+  virtual void attend_backward(const AttentionGradients& tensors, const DeviceBatch& batch,
+                               Queries queries) const = 0;
+
+  /// body(0) ... body(count - 1). On CPUs they run at once on the calling thread's share of threads
+  /// (at::set_num_threads; one after enter_thread()), each of them on one; on accelerators in
+  /// order.
+  virtual void parallel_for(std::int64_t count,
+                            const std::function<void(std::int64_t)>& body) const = 0;
 };
 
 std::shared_ptr<const Backend> make_cpu_backend();

@@ -2,12 +2,14 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/from_blob.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/headeronly/version.h>
 
 #include <cmath>
 #include <ctime>
 
 #include "models/backend.h"
+#include "models/kernels/attention_backward.h"
 #include "models/rope_table.h"
 
 namespace midpo {
@@ -72,8 +74,62 @@ class CpuBackend final : public Backend {
 
   void attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
               const DeviceBatch& batch, Queries queries, at::Tensor& out) const override {
-    const std::vector<AttentionSegment>& segments =
-        queries == Queries::kAll ? batch.host.segments : batch.host.read_segments;
+    attend_heads(attention_args(q, k, v, segments_of(batch, queries), out));
+  }
+
+  void rms_norm_backward(const RmsNormBackwardArgs& args) const override {
+    rms_norm_backward_cpu(args, isa_);
+  }
+  void rope_backward(const RopeBackwardArgs& args) const override { rope_backward_cpu(args, isa_); }
+  void silu_mul_backward(const SiluMulBackwardArgs& args) const override {
+    silu_mul_backward_cpu(args, isa_);
+  }
+  void softmax_gradient(const SoftmaxGradientArgs& args) const override {
+    softmax_gradient_cpu(args, isa_);
+  }
+
+  void attend_for_training(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const DeviceBatch& batch, Queries queries, at::Tensor& out,
+                           at::Tensor& log_sums) const override {
+    AttentionArgs args = attention_args(q, k, v, segments_of(batch, queries), out);
+    args.log_sums = log_sums.mutable_data_ptr<float>();
+    args.log_sum_stride = log_sums.stride(0);
+    attend_heads(args);
+  }
+
+  void attend_backward(const AttentionGradients& tensors, const DeviceBatch& batch,
+                       Queries queries) const override {
+    AttentionBackwardArgs args = backward_args(tensors, segments_of(batch, queries));
+    at::parallel_for(0, args.num_kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
+      AttentionBackwardArgs part = args;
+      part.first_kv_head = begin;
+      part.end_kv_head = end;
+      attention_backward_cpu(part, isa_);
+    });
+  }
+
+  void parallel_for(std::int64_t count,
+                    const std::function<void(std::int64_t)>& body) const override {
+    const bool is_inference = c10::InferenceMode::is_enabled();
+    at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+      c10::InferenceMode as_caller(is_inference);  // other threads have a mode of their own
+      for (std::int64_t i = begin; i < end; ++i) body(i);
+    });
+  }
+
+ private:
+  using Segments = std::vector<AttentionSegment>;
+
+  static const Segments& segments_of(const DeviceBatch& batch, Queries queries) {
+    return queries == Queries::kAll ? batch.host.segments : batch.host.read_segments;
+  }
+
+  static float scale_of(const at::Tensor& q) {
+    return static_cast<float>(1.0 / std::sqrt(static_cast<double>(q.size(2))));
+  }
+
+  static AttentionArgs attention_args(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                      const Segments& segments, at::Tensor& out) {
     AttentionArgs args;
     args.q = q.const_data_ptr();
     args.k = k.const_data_ptr();
@@ -86,12 +142,46 @@ class CpuBackend final : public Backend {
     args.num_heads = q.size(0);
     args.num_kv_heads = k.size(0);
     args.head_dim = q.size(2);
-    args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(args.head_dim)));
+    args.scale = scale_of(q);
     args.dtype = dtype_of(q);
-    attention_cpu(args, isa_);
+    return args;
   }
 
- private:
+  static AttentionBackwardArgs backward_args(const AttentionGradients& tensors,
+                                             const Segments& segments) {
+    AttentionBackwardArgs args;
+    args.q = tensors.q.const_data_ptr();
+    args.k = tensors.k.const_data_ptr();
+    args.v = tensors.v.const_data_ptr();
+    args.out = tensors.out.const_data_ptr();
+    args.grad_out = tensors.grad_out.const_data_ptr();
+    args.log_sums = tensors.log_sums.const_data_ptr<float>();
+    args.log_sum_stride = tensors.log_sums.stride(0);
+    args.grad_q = tensors.grad_q.mutable_data_ptr<float>();
+    args.grad_k = tensors.grad_k.mutable_data_ptr<float>();
+    args.grad_v = tensors.grad_v.mutable_data_ptr<float>();
+    args.segments = segments.data();
+    args.num_segments = static_cast<std::int64_t>(segments.size());
+    args.q_head_stride = tensors.q.stride(0);
+    args.kv_head_stride = tensors.k.stride(0);
+    args.num_heads = tensors.q.size(0);
+    args.num_kv_heads = tensors.k.size(0);
+    args.head_dim = tensors.q.size(2);
+    args.scale = scale_of(tensors.q);
+    args.dtype = dtype_of(tensors.q);
+    return args;
+  }
+
+  /// Heads are independent: any division among threads gives the same bits.
+  void attend_heads(const AttentionArgs& args) const {
+    at::parallel_for(0, args.num_kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
+      AttentionArgs part = args;
+      part.first_kv_head = begin;
+      part.end_kv_head = end;
+      attention_cpu(part, isa_);
+    });
+  }
+
   CpuIsa isa_ = best_cpu_isa();
 };
 

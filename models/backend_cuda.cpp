@@ -2,6 +2,7 @@
 // The CUDA device, built into libmidpo_cuda.so: loaded only for --device cuda:N.
 #include <ATen/Context.h>
 #include <ATen/ops/_efficient_attention_forward.h>
+#include <ATen/ops/_flash_attention_backward.h>
 #include <ATen/ops/_flash_attention_forward.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
@@ -12,8 +13,10 @@
 
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "models/backend.h"
+#include "models/exact_attention.h"
 #include "models/kernels/cuda_kernels.h"
 #include "models/rope_table.h"
 #include "models/varlen_index.h"
@@ -24,7 +27,11 @@ namespace {
 
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int index) : device_(at::kCUDA, static_cast<c10::DeviceIndex>(index)) {}
+  /// Sums in a fixed order: the same training step gives the same bits.
+  explicit CudaBackend(int index) : device_(at::kCUDA, static_cast<c10::DeviceIndex>(index)) {
+    at::globalContext().setDeterministicAlgorithms(true, false);
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
+  }
 
   at::Device device() const override { return device_; }
   std::int64_t tile_tokens() const override { return 8 * kRowsPerCall; }
@@ -94,11 +101,63 @@ class CudaBackend final : public Backend {
               const DeviceBatch& batch, Queries queries, at::Tensor& out) const override {
     const VarlenTables& tables = queries == Queries::kAll ? batch.all : batch.reads;
     at::Tensor q_THD = q.narrow(1, 0, tables.num_queries).transpose(0, 1);
-    at::Tensor k_SHD = k.index_select(1, tables.key_rows).transpose(0, 1);
-    at::Tensor v_SHD = v.index_select(1, tables.key_rows).transpose(0, 1);
-    at::Tensor attended = q.scalar_type() == at::kFloat ? attend_exact(q_THD, k_SHD, v_SHD, tables)
-                                                        : attend_flash(q_THD, k_SHD, v_SHD, tables);
+    at::Tensor k_SHD = keys_of(k, tables);
+    at::Tensor v_SHD = keys_of(v, tables);
+    at::Tensor attended = q.scalar_type() == at::kFloat
+                              ? attend_exact(q_THD, k_SHD, v_SHD, tables)
+                              : std::get<0>(attend_flash(q_THD, k_SHD, v_SHD, tables));
     out.narrow(0, 0, tables.num_queries).copy_(attended.reshape({tables.num_queries, -1}));
+  }
+
+  void rms_norm_backward(const RmsNormBackwardArgs& args) const override {
+    rms_norm_backward_cuda(args, current_stream());
+  }
+  void rope_backward(const RopeBackwardArgs& args) const override {
+    rope_backward_cuda(args, current_stream());
+  }
+  void silu_mul_backward(const SiluMulBackwardArgs& args) const override {
+    silu_mul_backward_cuda(args, current_stream());
+  }
+  void softmax_gradient(const SoftmaxGradientArgs& args) const override {
+    softmax_gradient_cuda(args, current_stream());
+  }
+
+  void attend_for_training(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const DeviceBatch& batch, Queries queries, at::Tensor& out,
+                           at::Tensor& log_sums) const override {
+    if (q.scalar_type() == at::kFloat) {
+      return exact_attention(q, k, v, segments_of(batch, queries), out, log_sums);
+    }
+    const VarlenTables& tables = queries == Queries::kAll ? batch.all : batch.reads;
+    at::Tensor q_THD = q.narrow(1, 0, tables.num_queries).transpose(0, 1);
+    auto [attended, sums] = attend_flash(q_THD, keys_of(k, tables), keys_of(v, tables), tables);
+    out.narrow(0, 0, tables.num_queries).copy_(attended.reshape({tables.num_queries, -1}));
+    log_sums.narrow(1, 0, tables.num_queries).copy_(sums);
+  }
+
+  void attend_backward(const AttentionGradients& tensors, const DeviceBatch& batch,
+                       Queries queries) const override {
+    const std::vector<AttentionSegment>& segments = segments_of(batch, queries);
+    if (tensors.q.scalar_type() == at::kFloat) return exact_attention_backward(tensors, segments);
+    const VarlenTables& tables = queries == Queries::kAll ? batch.all : batch.reads;
+    at::Tensor q_THD = tensors.q.narrow(1, 0, tables.num_queries).transpose(0, 1);
+    auto by_heads = [&](const at::Tensor& rows) {
+      return rows.narrow(0, 0, tables.num_queries).reshape(q_THD.sizes());
+    };
+    at::Tensor unused = at::empty({2}, at::TensorOptions().dtype(at::kUInt64).device(device_));
+    auto [grad_q, grad_k, grad_v] = at::_flash_attention_backward(
+        by_heads(tensors.grad_out), q_THD, keys_of(tensors.k, tables), keys_of(tensors.v, tables),
+        by_heads(tensors.out), tensors.log_sums.narrow(1, 0, tables.num_queries).contiguous(),
+        tables.query_offsets, tables.key_offsets, tables.max_queries, tables.max_keys, 0.0, true,
+        unused, unused, scale_of(q_THD));
+    tensors.grad_q.narrow(1, 0, tables.num_queries).copy_(grad_q.transpose(0, 1));
+    add_by_segments(grad_k, segments, tensors.grad_k);
+    add_by_segments(grad_v, segments, tensors.grad_v);
+  }
+
+  void parallel_for(std::int64_t count,
+                    const std::function<void(std::int64_t)>& body) const override {
+    for (std::int64_t i = 0; i < count; ++i) body(i);
   }
 
  private:
@@ -125,16 +184,45 @@ class CudaBackend final : public Backend {
             index.max_keys};
   }
 
+  static const std::vector<AttentionSegment>& segments_of(const DeviceBatch& batch,
+                                                          Queries queries) {
+    return queries == Queries::kAll ? batch.host.segments : batch.host.read_segments;
+  }
+
   static double scale_of(const at::Tensor& q_THD) {
     return 1.0 / std::sqrt(static_cast<double>(q_THD.size(2)));
   }
 
-  /// Causal masks of this kernel are aligned to the end of the keys.
-  static at::Tensor attend_flash(const at::Tensor& q_THD, const at::Tensor& k_SHD,
-                                 const at::Tensor& v_SHD, const VarlenTables& tables) {
-    return std::get<0>(at::_flash_attention_forward(
-        q_THD, k_SHD, v_SHD, tables.query_offsets, tables.key_offsets, tables.max_queries,
-        tables.max_keys, 0.0, true, false, scale_of(q_THD)));
+  static at::Tensor keys_of(const at::Tensor& rows, const VarlenTables& tables) {
+    return rows.index_select(1, tables.key_rows).transpose(0, 1);
+  }
+
+  /// Adds gradients of gathered keys to those of the rows, segment by segment: rows of a shared
+  /// prefix occur more than once, and the order of their sum must be fixed.
+  static void add_by_segments(const at::Tensor& gathered_SHD,
+                              const std::vector<AttentionSegment>& segments,
+                              const at::Tensor& rows_HTD) {
+    at::Tensor gathered_HSD = gathered_SHD.transpose(0, 1);
+    std::int64_t begin = 0;
+    auto add = [&](std::int64_t row, std::int64_t length) {
+      rows_HTD.narrow(1, row, length).add_(gathered_HSD.narrow(1, begin, length));
+      begin += length;
+    };
+    for (const AttentionSegment& segment : segments) {
+      add(segment.prefix_begin, segment.prefix_length);
+      add(segment.own_begin, segment.own_length);
+    }
+  }
+
+  /// Output and log-sums. Causal masks of this kernel are aligned to the end of the keys.
+  static std::pair<at::Tensor, at::Tensor> attend_flash(const at::Tensor& q_THD,
+                                                        const at::Tensor& k_SHD,
+                                                        const at::Tensor& v_SHD,
+                                                        const VarlenTables& tables) {
+    auto results = at::_flash_attention_forward(q_THD, k_SHD, v_SHD, tables.query_offsets,
+                                                tables.key_offsets, tables.max_queries,
+                                                tables.max_keys, 0.0, true, false, scale_of(q_THD));
+    return {std::get<0>(results), std::get<1>(results)};
   }
 
   /// fp32: flash attention has 16-bit kernels only. This one wants as many kv heads as heads.

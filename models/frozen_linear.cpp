@@ -2,10 +2,13 @@
 #include "models/frozen_linear.h"
 
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/List.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -24,6 +27,9 @@ using LinearPointwise = at::Tensor(const at::Tensor&, const at::Tensor&,
 /// A GEMM of about the size we call with: the layout is chosen for it.
 constexpr std::int64_t kTypicalRows = 256;
 
+/// Weight bytes below which another thread is not worth waking.
+constexpr std::int64_t kBytesPerThread = 64 * 1024;
+
 template <class Signature>
 c10::TypedOperatorHandle<Signature> find_operator(const char* name) {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
@@ -34,6 +40,11 @@ bool can_pack(const at::Tensor& weight) {
   return weight.scalar_type() == at::kFloat || is_supported(CpuIsa::kAvx512);
 }
 
+/// Rows of x are read in words of 4 bytes.
+bool can_decode(const at::Tensor& weight_NK) {
+  return weight_NK.device().is_cpu() && weight_NK.size(1) % 2 == 0;
+}
+
 at::Tensor packed_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   static const auto linear = find_operator<LinearPointwise>("mkldnn::_linear_pointwise");
   return linear.call(x, weight, bias.defined() ? std::make_optional(bias) : std::nullopt, "none",
@@ -42,12 +53,20 @@ at::Tensor packed_linear(const at::Tensor& x, const at::Tensor& weight, const at
 
 }  // namespace
 
-FrozenLinear::FrozenLinear(at::Tensor weight_NK, at::Tensor bias_N)
+FrozenLinear::FrozenLinear(at::Tensor weight_NK, at::Tensor bias_N, LinearCalls use)
     : weight_(std::move(weight_NK)),
       bias_(std::move(bias_N)),
       num_inputs_(weight_.size(1)),
       num_outputs_(weight_.size(0)),
       is_packed_(can_pack(weight_)) {
+  if (use == LinearCalls::kBatchesAndDecoding && can_decode(weight_)) {
+    decoding_shape_ = {num_inputs_, num_outputs_,
+                       weight_.scalar_type() == at::kFloat ? DType::kFloat32 : DType::kBFloat16};
+    decoding_weight_ = at::empty({decoding_shape_.num_blocks() * decoding_shape_.block_bytes()},
+                                 at::TensorOptions().dtype(at::kByte));
+    pack_small_linear(decoding_shape_, weight_.contiguous().const_data_ptr(),
+                      decoding_weight_.mutable_data_ptr());
+  }
   if (!is_packed_) return;
   static const auto reorder = find_operator<ReorderWeight>("mkldnn::_reorder_linear_weight");
   weight_ = reorder.call(weight_, kTypicalRows);
@@ -56,6 +75,26 @@ FrozenLinear::FrozenLinear(at::Tensor weight_NK, at::Tensor bias_N)
 at::Tensor FrozenLinear::operator()(const at::Tensor& x_MK) const {
   if (is_packed_) return packed_linear(x_MK, weight_, bias_);
   return at::linear(x_MK, weight_, bias_.defined() ? std::make_optional(bias_) : std::nullopt);
+}
+
+at::Tensor FrozenLinear::decode(const at::Tensor& x_MK) const {
+  if (!decoding_weight_.defined()) return (*this)(x_MK);
+  at::Tensor y_MN = at::empty({x_MK.size(0), num_outputs_}, x_MK.options());
+  SmallLinearArgs args;
+  args.x = x_MK.const_data_ptr();
+  args.packed_weight = decoding_weight_.const_data_ptr();
+  args.bias = bias_.defined() ? bias_.const_data_ptr() : nullptr;
+  args.y = y_MN.mutable_data_ptr();
+  args.rows = x_MK.size(0);
+  std::int64_t grain = std::max<std::int64_t>(1, kBytesPerThread / decoding_shape_.block_bytes());
+  at::parallel_for(0, decoding_shape_.num_blocks(), grain,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     SmallLinearArgs part = args;
+                     part.first_block = begin;
+                     part.end_block = end;
+                     small_linear_cpu(decoding_shape_, part);
+                   });
+  return y_MN;
 }
 
 }  // namespace midpo

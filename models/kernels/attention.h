@@ -30,17 +30,24 @@ struct AttentionArgs {
   std::int64_t q_head_stride = 0;   ///< elements from one head of q to the next
   std::int64_t kv_head_stride = 0;  ///< the same of k and v
   void* out = nullptr;              ///< [query rows, num_heads, head_dim]
+  /// [num_heads, log_sum_stride], or null: log(sum of exp(scaled scores)) of each query row, nats
+  float* log_sums = nullptr;
+  std::int64_t log_sum_stride = 0;
   const AttentionSegment* segments = nullptr;
   std::int64_t num_segments = 0;
   std::int64_t num_heads = 0;
   std::int64_t num_kv_heads = 0;
+  /// Only kv heads [first_kv_head, end_kv_head) and the query heads that read them; an end of 0
+  /// means all. Calls with disjoint ranges may run at once.
+  std::int64_t first_kv_head = 0;
+  std::int64_t end_kv_head = 0;
   std::int64_t head_dim = 0;  ///< even
   float scale = 0.0F;
   DType dtype = DType::kFloat32;
 };
 
 /// Each output row depends on its own sequence only, bit for bit: neither other segments nor how a
-/// sequence is divided into prefix and own tokens change it.
+/// sequence is divided into prefix and own tokens, nor which of its queries are asked, change it.
 void attention_cpu(const AttentionArgs& args, CpuIsa isa = best_cpu_isa());
 
 }  // namespace midpo

@@ -10,9 +10,10 @@
 namespace midpo {
 
 /// Gradients of AttentionArgs' operation. Probabilities are computed again from q, k and log_sums.
-/// A prefix's keys and values get the sum over all segments that see them, in the order of segments.
+/// A prefix's keys and values get the sum over all segments that see them, in the order of
+/// segments.
 struct AttentionBackwardArgs {
-  const void* q = nullptr;          ///< as in AttentionArgs
+  const void* q = nullptr;  ///< as in AttentionArgs
   const void* k = nullptr;
   const void* v = nullptr;
   std::int64_t q_head_stride = 0;   ///< of q and grad_q, elements
@@ -29,8 +30,8 @@ struct AttentionBackwardArgs {
   std::int64_t num_segments = 0;
   std::int64_t num_heads = 0;
   std::int64_t num_kv_heads = 0;
-  /// Only kv heads [first_kv_head, end_kv_head) and the query heads that read them: calls with
-  /// disjoint ranges may run at once.
+  /// Only kv heads [first_kv_head, end_kv_head) and the query heads that read them; an end of 0
+  /// means all. Calls with disjoint ranges may run at once.
   std::int64_t first_kv_head = 0;
   std::int64_t end_kv_head = 0;
   std::int64_t head_dim = 0;

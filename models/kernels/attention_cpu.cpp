@@ -2,21 +2,22 @@
 #include "models/kernels/attention.h"
 
 #include <algorithm>
-#include <vector>
+#include <memory>
 
 #include "models/kernels/simd_headers.h"
 
 namespace midpo {
 namespace {
 
-constexpr std::int64_t kQueryRows = 6;  // what the sums of a tile's rows leave of the registers
+constexpr std::int64_t kQueryRows = 6;   // what the sums of a tile's rows leave of the registers
+constexpr std::int64_t kDirectRows = 8;  // query rows of a kv head up to which packing does not pay
 
 /// Buffers of one call, sized for its longest sequence.
 struct AttentionWork {
   void* keys;
   void* values;
-  float* scores;  ///< [kQueryRows, padded length]
-  float* result;  ///< [kQueryRows, padded head_dim]
+  float* scores;  ///< [kDirectRows, padded length]
+  float* result;  ///< [kDirectRows, padded head_dim]
 };
 
 }  // namespace
@@ -42,11 +43,18 @@ void attention_cpu(const AttentionArgs& args, CpuIsa isa) {
   auto round_up = [](std::int64_t count) {
     return static_cast<std::size_t>((count + 15) / 16 * 16);
   };
-  std::size_t packed = round_up(longest) * round_up(args.head_dim);
-  std::vector<float> keys(packed), values(packed);
-  std::vector<float> scores(kQueryRows * round_up(longest));
-  std::vector<float> result(kQueryRows * round_up(args.head_dim));
-  run(args, {keys.data(), values.data(), scores.data(), result.data()}, isa);
+  auto uninitialised = [](std::size_t size) {
+    return std::make_unique_for_overwrite<float[]>(size);
+  };
+  // The direct way keeps its query rows where the packed way keeps the keys.
+  std::size_t rows = std::max(round_up(longest), std::size_t{kDirectRows});
+  auto keys = uninitialised(rows * round_up(args.head_dim));
+  auto values = uninitialised(rows * round_up(args.head_dim));
+  auto scores = uninitialised(kDirectRows * round_up(longest));
+  auto result = uninitialised(kDirectRows * round_up(args.head_dim));
+  AttentionArgs ranged = args;
+  if (ranged.end_kv_head == 0) ranged.end_kv_head = args.num_kv_heads;
+  run(ranged, {keys.get(), values.get(), scores.get(), result.get()}, isa);
 }
 
 }  // namespace midpo

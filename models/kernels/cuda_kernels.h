@@ -6,8 +6,12 @@
 
 #include "models/kernels/log_softmax.h"
 #include "models/kernels/rms_norm.h"
+#include "models/kernels/rms_norm_backward.h"
 #include "models/kernels/rope.h"
+#include "models/kernels/rope_backward.h"
 #include "models/kernels/silu_mul.h"
+#include "models/kernels/silu_mul_backward.h"
+#include "models/kernels/softmax_gradient.h"
 
 namespace midpo {
 
@@ -16,5 +20,10 @@ void rope_cuda(const RopeArgs& args, void* stream);
 void silu_mul_cuda(const SiluMulArgs& args, void* stream);
 /// `targets` and `out` are on the device as well.
 void log_softmax_cuda(const LogSoftmaxArgs& args, void* stream);
+
+void rms_norm_backward_cuda(const RmsNormBackwardArgs& args, void* stream);
+void rope_backward_cuda(const RopeBackwardArgs& args, void* stream);
+void silu_mul_backward_cuda(const SiluMulBackwardArgs& args, void* stream);
+void softmax_gradient_cuda(const SoftmaxGradientArgs& args, void* stream);
 
 }  // namespace midpo

@@ -12,7 +12,7 @@ namespace midpo {
 /// log_probs[i] = logits[i][token[i]] - log(sum exp logits[i]),
 /// logits[i][v] <- weight[i] * ((v == token[i]) - softmax(logits[i])[v]).
 struct SoftmaxGradientArgs {
-  void* logits = nullptr;  ///< [rows, vocab] of dtype, overwritten
+  void* logits = nullptr;                ///< [rows, vocab] of dtype, overwritten
   const std::int32_t* tokens = nullptr;  ///< [rows]
   const float* weights = nullptr;        ///< [rows], or null: 1
   float* log_probs = nullptr;            ///< [rows], nats, fp32
