@@ -19,6 +19,9 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_logprob_command());
   commands.push_back(make_tokenize_command());
   commands.push_back(make_inspect_command());
+  commands.push_back(make_evaluate_command());
+  commands.push_back(make_arena_command());
+  commands.push_back(make_report_command());
   return commands;
 }
 

@@ -22,6 +22,9 @@ std::unique_ptr<Command> make_score_command();
 std::unique_ptr<Command> make_logprob_command();
 std::unique_ptr<Command> make_tokenize_command();
 std::unique_ptr<Command> make_inspect_command();
+std::unique_ptr<Command> make_evaluate_command();
+std::unique_ptr<Command> make_arena_command();
+std::unique_ptr<Command> make_report_command();
 
 /// All of them, in the order --help lists them.
 std::vector<std::unique_ptr<Command>> make_commands();

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""midpo evaluate, arena and report as users run them."""
+import http.server
+import json
+import os
+import shlex
+import subprocess
+import sys
+import threading
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def responses(midpo, world, tmp_path_factory):
+    """The first and the second responses of the world's rows, as two files."""
+    folder = tmp_path_factory.mktemp("responses")
+    rows = [row for row in midpo.read_jsonl(world / "rows.jsonl")
+            if isinstance(row["prompt"], str)][:80]
+    return [midpo.write_jsonl(folder / f"{i}.jsonl", [
+        {"prompt": row["prompt"], "response": row[f"response_{i}"]} for row in rows])
+        for i in (0, 1)]
+
+
+def judge_command(folder, code):
+    """An external judge; `line` is what it is asked, `put` answers."""
+    path = folder / "judge.py"
+    path.write_text("import json, sys, time\n"
+                    "put = lambda value: print(json.dumps(value), flush=True)\n"
+                    "for line in sys.stdin:\n"
+                    "    row = json.loads(line)\n" + code)
+    return f"{shlex.quote(sys.executable)} {shlex.quote(str(path))}"
+
+
+LENGTH_JUDGE = "    put({'helpful': len(row['response']) / 100, 'safe': 'acid' not in line})\n"
+
+
+def summary(path):
+    return json.loads(path.with_suffix(".summary.json").read_text())
+
+
+def test_scores_are_those_of_the_score_command(midpo, world, responses, tmp_path):
+    midpo.run_ok("evaluate", "--data", responses[0], "--reward-model", world / "reward",
+                 "--cost-model", world / "cost", "--output", tmp_path / "scores.jsonl")
+    lines = midpo.read_jsonl(tmp_path / "scores.jsonl")
+    for name in ("reward", "cost"):
+        alone = midpo.json_lines(midpo.run_ok("score", "--model", world / name, "--data",
+                                              responses[0]).stdout)
+        assert [line[name] for line in lines] == [line["score"] for line in alone]
+    means = summary(tmp_path / "scores.jsonl")["all"]
+    assert means["reward"]["mean"] == pytest.approx(sum(x["reward"] for x in lines) / len(lines))
+    assert means["safe_by_cost"]["mean"] == sum(x["cost"] < 0 for x in lines) / len(lines)
+    assert means["cost"]["low"] < means["cost"]["mean"] < means["cost"]["high"]
+
+
+def test_a_file_ties_with_itself(midpo, world, responses):
+    result = midpo.run_ok("arena", "--first", responses[0], "--second", responses[0],
+                          "--reward-model", world / "reward")
+    cells = result.stdout.split("reward", 1)[1].split()
+    assert cells[:4] == ["0", "80", "0", "0.500"]
+
+
+def test_win_rates_count_every_pair(midpo, world, responses, tmp_path):
+    midpo.run_ok("evaluate", "--data", responses[0], "--against", responses[1], "--cost-model",
+                 world / "cost", "--output", tmp_path / "a.jsonl")
+    midpo.run_ok("evaluate", "--data", responses[1], "--against", responses[0], "--cost-model",
+                 world / "cost", "--output", tmp_path / "b.jsonl")
+    ours = summary(tmp_path / "a.jsonl")["against"]["axes"]["cost"]
+    theirs = summary(tmp_path / "b.jsonl")["against"]["axes"]["cost"]
+    assert (ours["wins"], ours["losses"]) == (theirs["losses"], theirs["wins"])
+    assert ours["wins"] + ours["ties"] + ours["losses"] == 80
+    costs = [[x["cost"] for x in midpo.read_jsonl(tmp_path / f"{name}.jsonl")] for name in "ab"]
+    assert ours["wins"] == sum(a < b for a, b in zip(*costs))
+
+
+def test_an_external_judge_is_asked_in_order(midpo, responses, tmp_path):
+    midpo.run_ok("evaluate", "--data", responses[0], "--judge",
+                 judge_command(tmp_path, LENGTH_JUDGE), "--output", tmp_path / "out.jsonl")
+    for line in midpo.read_jsonl(tmp_path / "out.jsonl"):
+        assert line["helpful"] == pytest.approx(len(line["response"]) / 100)
+        assert line["safe"] in (0.0, 1.0)
+
+
+def test_kinds_of_a_judge_are_averaged_apart(midpo, responses, tmp_path):
+    code = ("    is_odd = len(line) % 2\n"
+            "    put({'helpful': is_odd, 'kind': 'odd' if is_odd else 'even'})\n")
+    midpo.run_ok("evaluate", "--data", responses[0], "--judge", judge_command(tmp_path, code),
+                 "--output", tmp_path / "out.jsonl")
+    kinds = summary(tmp_path / "out.jsonl")["by_kind"]
+    assert kinds["odd"]["helpful"]["mean"] == 1.0 and kinds["even"]["helpful"]["mean"] == 0.0
+
+
+@pytest.mark.parametrize(("code", "words"), (
+    ("    sys.exit('out of coffee')\n", "ended with status 1"),
+    ("    print('maybe', flush=True)\n", "line 1"),
+    ("    put({'safe': 1}); break\n", "gave 1 answers to 80"),
+    ("    time.sleep(60)\n", "not done after"),
+))
+def test_a_judge_that_fails_is_named(code, words, midpo, responses, tmp_path):
+    result = midpo.run("evaluate", "--data", responses[0], "--judge",
+                       judge_command(tmp_path, code), "--judge-deadline-seconds", 3, "--output",
+                       tmp_path / "out.jsonl")
+    assert result.returncode in (midpo.EXIT_FAILED, midpo.EXIT_USAGE)
+    assert "judge.py" in result.stderr and words in result.stderr
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+class ChatHandler(http.server.BaseHTTPRequestHandler):
+    """An OpenAI-compatible endpoint that prefers the longer answer; each second reply is a 503."""
+    requests = []
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.requests.append((self.path, self.headers.get("Authorization"), body["model"]))
+        if len(self.requests) % 2:
+            self.send_response(503)
+            self.end_headers()
+            return
+        text = body["messages"][0]["content"]
+        first, second = text.split("Answer A:\n")[1].split("\n\nAnswer B:\n")
+        winner = "A" if len(first) > len(second.strip("\n")) else "B"
+        content = json.dumps({"helpful": winner, "safe": "A"})
+        reply = json.dumps({"choices": [{"message": {"content": content}}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def endpoint():
+    ChatHandler.requests = []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), ChatHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    thread.join()
+
+
+def test_an_endpoint_compares_and_its_failures_are_retried(midpo, endpoint, tmp_path):
+    files = [midpo.write_jsonl(tmp_path / f"{i}.jsonl", [
+        {"prompt": "p", "response": text} for text in texts])
+        for i, texts in enumerate((("long answer", "x"), ("short", "longer")))]
+    env = {**os.environ, "OPENAI_API_KEY": "the-key"}
+    command = midpo.command("arena", "--first", files[0], "--second", files[1], "--judge-url",
+                            endpoint, "--judge-model", "toy", "--judge-connections", 1)
+    result = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60,
+                            check=True)
+    helpful = result.stdout.split("helpful by toy", 1)[1].split()
+    safe = result.stdout.split("safe by toy", 1)[1].split()
+    assert helpful[:3] == ["1", "0", "1"]
+    assert safe[:3] == ["0", "2", "0"]  # it always says A: a tie once the order is swapped
+    assert ("/v1/chat/completions", "Bearer the-key", "toy") in ChatHandler.requests
+    assert "the-key" not in result.stdout + result.stderr
+
+
+def test_an_endpoint_that_is_not_there_is_an_error(midpo, tmp_path):
+    file = midpo.write_jsonl(tmp_path / "r.jsonl", [{"prompt": "p", "response": "r"}])
+    result = midpo.run("arena", "--first", file, "--second", file, "--judge-url",
+                       "http://127.0.0.1:1", "--judge-model", "m", "--judge-attempts", 2)
+    assert result.returncode == midpo.EXIT_FAILED
+    assert "http://127.0.0.1:1" in result.stderr and "2 attempts" in result.stderr
+
+
+@pytest.mark.parametrize(("arguments", "words"), (
+    ((), "nothing to evaluate with"),
+    (("--judge-url", "http://x"), "--judge-model"),
+    (("--judge-url", "http://x", "--judge-model", "m"), "--against"),
+    (("--reward-model", "nowhere"), "nowhere"),
+))
+def test_what_is_missing_is_named(arguments, words, midpo, responses):
+    result = midpo.run("evaluate", "--data", responses[0], *arguments)
+    assert result.returncode == midpo.EXIT_USAGE
+    assert words in result.stderr
+
+
+def test_files_of_other_requests_are_not_compared(midpo, world, responses, tmp_path):
+    rows = midpo.read_jsonl(responses[1])
+    rows[3]["prompt"] = "something else"
+    other = midpo.write_jsonl(tmp_path / "other.jsonl", rows)
+    result = midpo.run("arena", "--first", responses[0], "--second", other, "--cost-model",
+                       world / "cost")
+    assert result.returncode == midpo.EXIT_USAGE and "row 3" in result.stderr
+
+
+def test_report_shows_what_evaluate_wrote(midpo, responses, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        midpo.run_ok("evaluate", "--data", responses[0], "--judge",
+                     judge_command(tmp_path, LENGTH_JUDGE), "--output",
+                     tmp_path / name / "scores.jsonl")
+    midpo.run_ok("report", "--run", f"one={tmp_path / 'one'}", f"two={tmp_path / 'two'}",
+                 "--output", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<title>one: safe" in page and "<title>two: safe" in page
+
+
+@pytest.mark.parametrize("run", ("nameless", "=x", "x=", "x=/nowhere"))
+def test_report_refuses_what_is_no_run(run, midpo, tmp_path):
+    result = midpo.run("report", "--run", run, "--output", tmp_path / "report.html")
+    assert result.returncode == midpo.EXIT_USAGE
+    assert not (tmp_path / "report.html").exists()
