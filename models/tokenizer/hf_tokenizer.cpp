@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "models/tokenizer/added_vocabulary.h"
+#include "models/tokenizer/token_roles.h"
 #include "models/tokenizer/tokenizer_json.h"
 #include "models/tokenizer/utf8.h"
 #include "runtime/core/error.h"
@@ -63,14 +64,14 @@ class ScratchPool {
   std::vector<std::unique_ptr<EncodeScratch>> free_;
 };
 
-class HfTokenizer : public Tokenizer {
+class HfTokenizer : public TokenizerWithRoles {
  public:
   HfTokenizer(std::string_view json, const SpecialTokens& special, const std::string& where)
       : parts_(parse_tokenizer_json(json, where)),
-        added_(parts_.added_tokens, special, parts_.model, parts_.normalizer, where),
-        bos_id_(id_of_role(special, "bos_token")),
-        eos_id_(id_of_role(special, "eos_token")),
-        pad_id_(id_of_role(special, "pad_token")) {
+        added_(parts_.added_tokens, special, parts_.model, parts_.normalizer, where) {
+    bos_id_ = id_of_role(special, "bos_token");
+    eos_id_ = id_of_role(special, "eos_token");
+    pad_id_ = id_of_role(special, "pad_token");
     if (const std::string* eos = special.text_of("eos_token")) eos_token_ = *eos;
     ContentHasher hasher;
     hasher.update("midpo tokenizer.json 1\n");
@@ -123,12 +124,6 @@ class HfTokenizer : public Tokenizer {
     return parts_.model.id_of(token);
   }
 
-  std::optional<std::int32_t> bos_id() const override { return bos_id_; }
-  std::optional<std::int32_t> eos_id() const override { return eos_id_; }
-  std::optional<std::int32_t> pad_id() const override { return pad_id_; }
-  std::string eos_token() const override { return eos_token_; }
-  const ContentHash& content() const override { return content_; }
-
  private:
   std::optional<std::int32_t> id_of_role(const SpecialTokens& special,
                                          std::string_view role) const {
@@ -175,11 +170,6 @@ class HfTokenizer : public Tokenizer {
 
   TokenizerJson parts_;
   AddedVocabulary added_;
-  std::optional<std::int32_t> bos_id_;
-  std::optional<std::int32_t> eos_id_;
-  std::optional<std::int32_t> pad_id_;
-  std::string eos_token_;
-  ContentHash content_;
   mutable ScratchPool pool_;
 };
 

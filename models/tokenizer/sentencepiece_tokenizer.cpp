@@ -11,6 +11,7 @@
 #include <sentencepiece_processor.h>
 
 #include "models/tokenizer/added_tokens.h"
+#include "models/tokenizer/token_roles.h"
 #include "models/tokenizer/utf8.h"
 #include "runtime/core/error.h"
 
@@ -37,7 +38,7 @@ AddedToken special_token(std::string content) {
   return {.content = std::move(content), .normalized = false, .special = true};
 }
 
-class SentencePieceTokenizer : public Tokenizer {
+class SentencePieceTokenizer : public TokenizerWithRoles {
  public:
   SentencePieceTokenizer(std::string_view model, const SpecialTokens& special,
                          const std::string& where) {
@@ -122,12 +123,6 @@ class SentencePieceTokenizer : public Tokenizer {
     return piece_id(token);
   }
 
-  std::optional<std::int32_t> bos_id() const override { return bos_id_; }
-  std::optional<std::int32_t> eos_id() const override { return eos_id_; }
-  std::optional<std::int32_t> pad_id() const override { return pad_id_; }
-  std::string eos_token() const override { return eos_token_; }
-  const ContentHash& content() const override { return content_; }
-
  private:
   static void check(const sentencepiece::util::Status& status) {
     if (!status.ok()) throw Error(ErrorCode::kData, "text: SentencePiece: " + status.ToString());
@@ -208,14 +203,9 @@ class SentencePieceTokenizer : public Tokenizer {
   std::set<std::int32_t> special_ids_;
   std::string unk_text_;
   std::size_t num_unk_ids_ = 0;
-  std::optional<std::int32_t> bos_id_;
-  std::optional<std::int32_t> eos_id_;
-  std::optional<std::int32_t> pad_id_;
-  std::string eos_token_;
   bool adds_bos_ = true;
   bool adds_eos_ = false;
   std::string description_;
-  ContentHash content_;
 };
 
 }  // namespace
