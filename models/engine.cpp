@@ -41,6 +41,8 @@ void require_loadable(const std::string& path, const ModelConfig& config,
               " needs:" + joined(mismatch.missing));
   require(mismatch.wrong_shape.empty(), ErrorCode::kCheckpoint,
           path + ": shapes do not fit config.json:" + joined(mismatch.wrong_shape));
+  require(mismatch.wrong_type.empty(), ErrorCode::kCheckpoint,
+          path + ": types of weights that are not supported:" + joined(mismatch.wrong_type));
 }
 
 std::unique_ptr<Adapter> open_adapter(const ModelOptions& options) {

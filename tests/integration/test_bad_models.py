@@ -52,6 +52,12 @@ def reshape_tensor(model):
     write_header(model / "model.safetensors", header, body)
 
 
+def retype_tensor(model):
+    header, body = read_header(model / "model.safetensors")
+    header["model.layers.1.mlp.down_proj.weight"]["dtype"] = "I32"
+    write_header(model / "model.safetensors", header, body)
+
+
 def overlap_tensors(model):
     header, body = read_header(model / "model.safetensors")
     norm = header["model.layers.0.input_layernorm.weight"]
@@ -111,6 +117,8 @@ DAMAGES = {
     "weights_are_cut": (truncate, ["model.safetensors"]),
     "a_tensor_is_missing": (rename_tensor, ["model.layers.1.mlp.down_proj.weight"]),
     "a_tensor_has_another_shape": (reshape_tensor, ["score_head.weight"]),
+    "a_tensor_is_of_integers": (retype_tensor,
+                                ["model.layers.1.mlp.down_proj.weight: I32", "floating"]),
     "tensors_overlap": (overlap_tensors, ["model.safetensors"]),
     "a_shard_is_missing": (shard_with_missing_file, ["model-00002-of-00002.safetensors"]),
     "a_shard_lies_outside": (shard_outside, ["outside.safetensors"]),

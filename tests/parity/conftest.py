@@ -8,6 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
 
+from midpo_fixture import midpo  # noqa: E402, F401  (the line above makes it findable)
+
 
 class ModelFolders:
     """Makes fixture models on first use; equal arguments give the same folder."""
@@ -21,16 +23,6 @@ class ModelFolders:
         if not folder.exists():
             make_fixtures.make_fixtures(make_fixtures.parse_arguments([str(folder), *arguments]))
         return folder
-
-
-@pytest.fixture(scope="session")
-def midpo():
-    """The command-line helper; fails early where nothing is built."""
-    import midpo_cli
-    if not midpo_cli.BINARY.exists():
-        pytest.fail(f"{midpo_cli.BINARY} is missing: build it, or set MIDPO_BUILD_DIR",
-                    pytrace=False)
-    return midpo_cli
 
 
 @pytest.fixture(scope="session")
