@@ -114,13 +114,27 @@ void renew_log(const std::string& path) {
   sync_file_data(file, path);
 }
 
+/// A store that was there and holds nothing is new, unless a run has already put its account beside
+/// it, which it does after recording its plan: then the store was cut.
+void refuse_emptied(const std::string& path) {
+  const std::string folder = path.substr(0, path.find_last_of('/') + 1);
+  for (const char* name : {"config.yaml", "manifest.json"}) {
+    if (::access((folder + name).c_str(), F_OK) != 0) continue;
+    throw Error(ErrorCode::kStorage, path + ": is empty, but " + name +
+                                         " beside it is of a run; restore it from a copy, or "
+                                         "discard the run with --overwrite");
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<SqliteDatabase> open_run_database(const std::string& path) {
+  const bool was_there = ::access(path.c_str(), F_OK) == 0;
   auto database = std::make_unique<SqliteDatabase>(path);
   const std::int64_t application_id = query_integer(*database, "PRAGMA application_id");
   const std::int64_t version = query_integer(*database, "PRAGMA user_version");
   const bool is_new = is_blank(*database, application_id);
+  if (is_new && was_there) refuse_emptied(path);
   if (!is_new) check_marks(*database, application_id, version);
   renew_log(path + "-wal");
   if (!is_new) check_structure(*database);

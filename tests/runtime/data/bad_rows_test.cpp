@@ -48,7 +48,7 @@ std::string nested(std::size_t depth) {
 class BadRows : public ::testing::TestWithParam<BadKind> {};
 
 TEST_P(BadRows, AreRefusedAtTheirLineWithAReason) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string good(kGoodRow);
   const std::string path =
       folder.write("rows.jsonl", good + "\n" + GetParam().row + "\n" + good + "\n");
@@ -215,7 +215,7 @@ const BadKind kTrl[] = {
 INSTANTIATE_TEST_SUITE_P(Trl, BadRows, ::testing::ValuesIn(kTrl), name_of);
 
 TEST(BadRow, OverTheSizeLimitIsRefusedWithoutKeepingIt) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string huge = pair_with("\"x\": \"" + std::string(17 << 20, 'x') + "\"");
   const std::string good(kGoodRow);
   const AllRows all =
@@ -229,14 +229,14 @@ TEST(BadRow, OverTheSizeLimitIsRefusedWithoutKeepingIt) {
 }
 
 TEST(BadRow, OverTheSizeLimitAtTheEndOfTheFileIsRefused) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all = read_all({folder.write("rows.jsonl", std::string(17 << 20, 'x'))});
   ASSERT_EQ(all.bad_rows.size(), 1u);
   EXPECT_THAT(all.bad_rows[0].reason, HasSubstr("longer than 16 MiB"));
 }
 
 TEST(BadRow, StopsTheReaderUnderKFail) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write(
       "rows.jsonl", std::string(kGoodRow) + "\n" + pair_with(R"("better_response_id": 2)"));
   const auto reader = open_rows({path}, 10, BadRowPolicy::kFail, {});
@@ -248,7 +248,7 @@ TEST(BadRow, StopsTheReaderUnderKFail) {
 }
 
 TEST(BadRow, LacksALabelThatTheJobNeeds) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string all_labels =
       R"("better_response_id": 0, "safer_response_id": 1, "is_response_0_safe": true)";
   const std::string path = folder.write(
@@ -267,7 +267,7 @@ TEST(BadRow, LacksALabelThatTheJobNeeds) {
 }
 
 TEST(BadRow, HasTooFewOrTooManyResponses) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write(
       "rows.jsonl", std::string(R"({"prompt": "p", "response": "a"})") + "\n" +
                         R"({"prompt": "p", "responses": ["a", "b", "c", "d"]})" + "\n");

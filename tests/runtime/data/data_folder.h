@@ -3,10 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -14,30 +11,9 @@
 
 #include "runtime/core/error.h"
 #include "runtime/data/row_reader.h"
+#include "tests/support/temporary_folder.h"
 
 namespace midpo {
-
-/// A folder that lives as long as the test.
-class DataFolder {
- public:
-  DataFolder() {
-    std::string pattern = std::filesystem::temp_directory_path() / "midpo_data_XXXXXX";
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~DataFolder() { std::filesystem::remove_all(path_); }
-  DataFolder(const DataFolder&) = delete;
-  DataFolder& operator=(const DataFolder&) = delete;
-
-  std::string path(const std::string& name) const { return path_ / name; }
-
-  std::string write(const std::string& name, std::string_view bytes) const {
-    std::ofstream(path(name), std::ios::binary) << bytes;
-    return path(name);
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline constexpr std::string_view kGoodRow =
     R"({"prompt": "p", "response_0": "a", "response_1": "b"})";
@@ -67,7 +43,7 @@ inline AllRows read_all(const std::vector<std::string>& paths,
 
 /// The row with this JSON, which may stand on several lines; a failed test if it is bad.
 inline PreferenceRow read_one(const std::string& json, const RowRequirements& requirements = {}) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   AllRows all = read_all({folder.write("one.json", "[" + json + "]")}, requirements);
   for (const BadRow& row : all.bad_rows) ADD_FAILURE() << row.reason << "\n" << json;
   return all.rows.empty() ? PreferenceRow() : std::move(all.rows.front());

@@ -55,27 +55,27 @@ Failure read_failure(const std::string& path) {
 }
 
 TEST(InputFile, MissingIsRefused) {
-  const DataFolder folder;
-  const Failure failure = open_failure(folder.path("none.jsonl"));
+  const TemporaryFolder folder;
+  const Failure failure = open_failure(folder.file("none.jsonl"));
   EXPECT_EQ(failure.code, ErrorCode::kData);
   EXPECT_THAT(failure.text,
-              AllOf(StartsWith(folder.path("none.jsonl")), HasSubstr("No such file")));
+              AllOf(StartsWith(folder.file("none.jsonl")), HasSubstr("No such file")));
 }
 
 TEST(InputFile, FolderIsRefused) {
-  const DataFolder folder;
-  std::filesystem::create_directory(folder.path("rows.jsonl"));
-  EXPECT_THAT(open_failure(folder.path("rows.jsonl")).text, HasSubstr("is a folder"));
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.file("rows.jsonl"));
+  EXPECT_THAT(open_failure(folder.file("rows.jsonl")).text, HasSubstr("is a folder"));
 }
 
 TEST(InputFile, FifoIsRefusedWithoutWaitingForAWriter) {
-  const DataFolder folder;
-  ASSERT_EQ(::mkfifo(folder.path("rows.jsonl").c_str(), 0600), 0);
-  EXPECT_THAT(open_failure(folder.path("rows.jsonl")).text, HasSubstr("is not a regular file"));
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo(folder.file("rows.jsonl").c_str(), 0600), 0);
+  EXPECT_THAT(open_failure(folder.file("rows.jsonl")).text, HasSubstr("is not a regular file"));
 }
 
 TEST(InputFile, EmptyIsRefused) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   for (const char* name : {"a.jsonl", "a.json", "a.jsonl.gz", "a.jsonl.zst", "a.parquet"}) {
     EXPECT_THAT(open_failure(folder.write(name, "")).text, HasSubstr("is empty")) << name;
   }
@@ -87,7 +87,7 @@ TEST(InputFile, NoneAtAllIsRefused) {
 }
 
 TEST(InputFile, UnknownNameIsRefused) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   for (const char* name : {"a.csv", "a", "a.parquet.gz", "a.gz", "a.jsonl.bz2", "jsonl"}) {
     const Failure failure = open_failure(folder.write(name, lines(1)));
     EXPECT_EQ(failure.code, ErrorCode::kConfig) << name;
@@ -115,7 +115,7 @@ TEST(InputFile, OfAnotherKindThanItsNameIsRefused) {
       {"a.jsonl", "\xFF\xFE{", "holds UTF-16 text"},
       {"a.jsonl", "PK\x03\x04", "holds a zip archive"},
   };
-  const DataFolder folder;
+  const TemporaryFolder folder;
   for (const Disguise& disguise : disguises) {
     const Failure failure = open_failure(folder.write(disguise.name, disguise.bytes));
     EXPECT_EQ(failure.code, ErrorCode::kData);
@@ -124,14 +124,14 @@ TEST(InputFile, OfAnotherKindThanItsNameIsRefused) {
 }
 
 TEST(InputFile, JsonArrayNamedJsonlIsABadRow) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all = read_all({folder.write("a.jsonl", "[{}]")});
   ASSERT_EQ(all.bad_rows.size(), 1u);
   EXPECT_THAT(all.bad_rows[0].reason, HasSubstr("the row is a list"));
 }
 
 TEST(CompressedFile, IsReadLikeThePlainOne) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string text = lines(40'000);
   for (const auto& path : {folder.write("a.jsonl.gz", gzipped(text)),
                            folder.write("a.jsonl.zst", zstd_compressed(text)),
@@ -144,14 +144,14 @@ TEST(CompressedFile, IsReadLikeThePlainOne) {
 }
 
 TEST(CompressedFile, MayHoldAnArray) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string text = "[" + std::string(kGoodRow) + "]";
   EXPECT_EQ(read_all({folder.write("a.json.gz", gzipped(text))}).rows.size(), 1u);
   EXPECT_EQ(read_all({folder.write("a.json.zst", zstd_compressed(text))}).rows.size(), 1u);
 }
 
 TEST(CompressedFile, MayHaveSeveralMembers) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string text = lines(10);
   EXPECT_EQ(read_all({folder.write("a.jsonl.gz", gzipped(text) + gzipped(text))}).rows.size(), 20u);
   EXPECT_EQ(read_all({folder.write("a.jsonl.zst", zstd_compressed(text) + zstd_compressed(text))})
@@ -160,7 +160,7 @@ TEST(CompressedFile, MayHaveSeveralMembers) {
 }
 
 TEST(CompressedFile, CutAnywhereIsRefused) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string gzip = gzipped(lines(300));
   const std::string zstd = zstd_compressed(lines(300));
   for (std::size_t size = 8; size < gzip.size(); size += 41) {
@@ -174,7 +174,7 @@ TEST(CompressedFile, CutAnywhereIsRefused) {
 }
 
 TEST(CompressedFile, DamagedIsRefused) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   std::string gzip = gzipped(lines(300));
   gzip[gzip.size() - 6] ^= 1;  // the checksum
   EXPECT_THAT(read_failure(folder.write("a.jsonl.gz", gzip)).text, HasSubstr("damaged"));
@@ -184,13 +184,13 @@ TEST(CompressedFile, DamagedIsRefused) {
 }
 
 TEST(CompressedFile, WithTrailingBytesIsRefused) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("a.jsonl.gz", gzipped(lines(3)) + "rubbish");
   EXPECT_THAT(read_failure(path).text, HasSubstr("damaged"));
 }
 
 TEST(JsonArray, BrokenBetweenElementsIsRefused) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string row(kGoodRow);
   for (const std::string& text :
        {"[" + row, "[" + row + ",", "[" + row + ", ]", "[" + row + " " + row + "]",

@@ -14,9 +14,9 @@ namespace {
 using ::testing::HasSubstr;
 
 /// A file as parquet_fixtures makes it.
-std::string fixture(const DataFolder& folder, const std::string& name, int num_rows = 3,
+std::string fixture(const TemporaryFolder& folder, const std::string& name, int num_rows = 3,
                     int rows_per_group = 1000) {
-  const std::string path = folder.path(name + ".parquet");
+  const std::string path = folder.file(name + ".parquet");
   const std::string command = std::string(PARQUET_FIXTURES) + " " + name + " " +
                               std::to_string(num_rows) + " " + std::to_string(rows_per_group) +
                               " " + path;
@@ -31,7 +31,7 @@ std::string bytes_of(const std::string& path) {
 }
 
 TEST(Parquet, BecomesJsonOfAllItsColumns) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all = read_all({fixture(folder, "every_type")});
   ASSERT_EQ(all.rows.size(), 1u);
   EXPECT_EQ(all.rows[0].json,
@@ -45,7 +45,7 @@ TEST(Parquet, BecomesJsonOfAllItsColumns) {
 }
 
 TEST(Parquet, GivesElementNumbersAsPositions) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all = read_all({fixture(folder, "pairs", 300, 50)});
   ASSERT_EQ(all.rows.size(), 300u);
   EXPECT_EQ(all.rows[299].position.line, 300u);
@@ -53,7 +53,7 @@ TEST(Parquet, GivesElementNumbersAsPositions) {
 }
 
 TEST(Parquet, SeeksOverRowGroups) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto reader =
       open_rows({fixture(folder, "pairs", 1000, 90)}, 64, BadRowPolicy::kQuarantine, {});
   for (const std::uint64_t index : {9u, 0u, 1u, 15u, 14u, 3u}) {
@@ -67,7 +67,7 @@ TEST(Parquet, SeeksOverRowGroups) {
 }
 
 TEST(Parquet, MayHaveNoRows) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto reader = open_rows({fixture(folder, "pairs", 0)}, 64, BadRowPolicy::kFail, {});
   const auto block = reader->next_block();
   EXPECT_EQ(block->num_rows, 0u);
@@ -75,14 +75,14 @@ TEST(Parquet, MayHaveNoRows) {
 }
 
 TEST(Parquet, ReportsProgress) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto reader = open_rows({fixture(folder, "pairs", 100)}, 50, BadRowPolicy::kFail, {});
   reader->next_block();
   EXPECT_NEAR(reader->fraction_read(), 0.5, 0.02);
 }
 
 TEST(Parquet, RowWithNanIsBadAndNamesTheColumn) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all = read_all({fixture(folder, "nan")});
   EXPECT_EQ(all.rows.size(), 2u);
   ASSERT_EQ(all.bad_rows.size(), 1u);
@@ -91,7 +91,7 @@ TEST(Parquet, RowWithNanIsBadAndNamesTheColumn) {
 }
 
 TEST(Parquet, NullWhereATextMustBeIsABadRow) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all = read_all({fixture(folder, "nulls")});
   ASSERT_EQ(all.bad_rows.size(), 2u);
   EXPECT_THAT(all.bad_rows[0].reason, HasSubstr("response_0 is missing or null"));
@@ -99,7 +99,7 @@ TEST(Parquet, NullWhereATextMustBeIsABadRow) {
 }
 
 TEST(Parquet, WithOtherColumnsHasBadRows) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all = read_all({fixture(folder, "other_columns")});
   ASSERT_EQ(all.bad_rows.size(), 1u);
   EXPECT_THAT(all.bad_rows[0].reason, HasSubstr("response_0 is missing or null"));
@@ -107,7 +107,7 @@ TEST(Parquet, WithOtherColumnsHasBadRows) {
 }
 
 TEST(Parquet, WithBinaryColumnIsRefusedByName) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string path = fixture(folder, "binary", 1);
   const Failure failure = failure_of([&] { read_all({path}); });
   EXPECT_EQ(failure.code, ErrorCode::kData);
@@ -115,7 +115,7 @@ TEST(Parquet, WithBinaryColumnIsRefusedByName) {
 }
 
 TEST(DamagedParquet, CutAnywhereIsRefused) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string whole = bytes_of(fixture(folder, "pairs", 100, 30));
   for (std::size_t size = 4; size < whole.size(); size += whole.size() / 20) {
     const std::string path = folder.write("cut.parquet", whole.substr(0, size));
@@ -124,7 +124,7 @@ TEST(DamagedParquet, CutAnywhereIsRefused) {
 }
 
 TEST(DamagedParquet, WithChangedBytesGivesRowsOrAnErrorThatNamesIt) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string whole = bytes_of(fixture(folder, "pairs", 40, 15));
   std::mt19937 random(17);
   for (int round = 0; round < 60; ++round) {

@@ -33,7 +33,7 @@ std::unique_ptr<RowReader> open(const std::vector<std::string>& paths, std::uint
 }
 
 TEST(RowReader, CutsBlocksAcrossFiles) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto reader = open({folder.write("a.jsonl", lines(0, 3)), folder.write("b.jsonl", "\n"),
                             folder.write("c.jsonl", lines(3, 7))},
                            5);
@@ -52,7 +52,7 @@ TEST(RowReader, CutsBlocksAcrossFiles) {
 }
 
 TEST(RowReader, MarksAFullBlockAsLastWhereNothingFollows) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto reader = open({folder.write("a.jsonl", lines(0, 4) + "\n \n")}, 2);
   EXPECT_FALSE(reader->next_block()->is_last);
   EXPECT_TRUE(reader->next_block()->is_last);
@@ -62,7 +62,7 @@ TEST(RowReader, MarksAFullBlockAsLastWhereNothingFollows) {
 }
 
 TEST(RowReader, GivesAnEmptyLastBlockForInputsWithoutRows) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto reader = open({folder.write("a.jsonl", "\n\n"), folder.write("b.json", " [ ] ")}, 2);
   const auto block = reader->next_block();
   EXPECT_EQ(block->num_rows, 0u);
@@ -70,7 +70,7 @@ TEST(RowReader, GivesAnEmptyLastBlockForInputsWithoutRows) {
 }
 
 TEST(RowReader, CountsBlankLinesAsLinesButNotAsRows) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all =
       read_all({folder.write("a.jsonl", "\n" + row_named("0") + "\r\n \t\r\n\n" + row_named("1"))});
   ASSERT_EQ(all.rows.size(), 2u);
@@ -80,14 +80,14 @@ TEST(RowReader, CountsBlankLinesAsLinesButNotAsRows) {
 }
 
 TEST(RowReader, SkipsAByteOrderMark) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   EXPECT_EQ(read_all({folder.write("a.jsonl", "\xEF\xBB\xBF" + lines(0, 1))}).rows.size(), 1u);
   EXPECT_EQ(read_all({folder.write("a.json", "\xEF\xBB\xBF[" + row_named("0") + "]")}).rows.size(),
             1u);
 }
 
 TEST(RowReader, GivesBadRowsTheirOwnIds) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto reader = open({folder.write("a.jsonl", lines(0, 2) + "bad\n" + lines(2, 4))}, 3);
   const auto first = reader->next_block();
   EXPECT_EQ(first->rows.size(), 2u);
@@ -97,7 +97,7 @@ TEST(RowReader, GivesBadRowsTheirOwnIds) {
 }
 
 TEST(RowReader, ReadsRowsLargerThanItsBuffer) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string large = row_named(std::string(5 << 20, 'x'));
   const AllRows all = read_all({folder.write("a.jsonl", lines(0, 1) + large + "\n" + lines(1, 2))});
   ASSERT_EQ(all.rows.size(), 3u);
@@ -106,7 +106,7 @@ TEST(RowReader, ReadsRowsLargerThanItsBuffer) {
 }
 
 TEST(RowReader, ReadsPrettyPrintedArrays) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all = read_all({folder.write(
       "a.json", "[\n  {\n    \"prompt\": \"[{,\\\"\",\n    \"response_0\": \"]}\"\n  } ,\n  " +
                     row_named("1") + "\n]\n")});
@@ -116,7 +116,7 @@ TEST(RowReader, ReadsPrettyPrintedArrays) {
 }
 
 TEST(RowReader, ReadsArraysLargerThanItsBuffer) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   std::string text = "[";
   for (int i = 0; i < 30'000; ++i) text += (i ? ", " : "") + row_named(std::to_string(i));
   const AllRows all = read_all({folder.write("a.json", text + "]")});
@@ -125,7 +125,7 @@ TEST(RowReader, ReadsArraysLargerThanItsBuffer) {
 }
 
 TEST(RowReader, KeepsBadElementsOfArraysApart) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all = read_all({folder.write(
       "a.json", "[" + row_named("0") + ", 3, null, {\"prompt\": tru}, " + row_named("1") + "]")});
   EXPECT_EQ(prompts_of(all), (std::vector<std::string>{"0", "1"}));
@@ -135,7 +135,7 @@ TEST(RowReader, KeepsBadElementsOfArraysApart) {
 }
 
 TEST(RowReader, RefusesOversizeArrayElementsAndGoesOn) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all = read_all({folder.write(
       "a.json", "[" + row_named(std::string(34 << 20, 'x')) + ", " + row_named("1") + "]")});
   ASSERT_EQ(all.bad_rows.size(), 1u);
@@ -144,14 +144,14 @@ TEST(RowReader, RefusesOversizeArrayElementsAndGoesOn) {
 }
 
 TEST(RowReader, ReadsJsonLinesNamedJson) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const AllRows all = read_all({folder.write("a.json", "\n" + lines(0, 3))});
   ASSERT_EQ(all.rows.size(), 3u);
   EXPECT_EQ(all.rows[0].position.line, 2u);
 }
 
 TEST(RowReader, SeeksToAnyBlockInAnyOrder) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::vector<std::string> paths = {
       folder.write("a.jsonl", lines(0, 5) + "bad\n\n"),
       folder.write("b.json", "[" + row_named("5") + "," + row_named("6") + "]"),
@@ -176,7 +176,7 @@ TEST(RowReader, SeeksToAnyBlockInAnyOrder) {
 }
 
 TEST(RowReader, SeeksBehindTheEnd) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto reader = open({folder.write("a.jsonl", lines(0, 3))}, 2);
   reader->seek_block(9);
   const auto block = reader->next_block();
@@ -186,7 +186,7 @@ TEST(RowReader, SeeksBehindTheEnd) {
 }
 
 TEST(RowReader, ReportsProgress) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto reader =
       open({folder.write("a.jsonl", lines(0, 10)), folder.write("b.jsonl", lines(10, 20))}, 5);
   EXPECT_EQ(reader->fraction_read(), 0.0);
@@ -198,7 +198,7 @@ TEST(RowReader, ReportsProgress) {
 }
 
 TEST(RowReader, NoticesAFileThatGrows) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("a.jsonl", lines(0, 3));
   const auto reader = open({path}, 2);
   EXPECT_NO_THROW(reader->check_unchanged());
@@ -209,7 +209,7 @@ TEST(RowReader, NoticesAFileThatGrows) {
 }
 
 TEST(RowReader, NoticesAFileThatIsTouched) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("a.jsonl", lines(0, 3));
   const auto reader = open({path}, 2);
   const utimbuf past{1000, 1000};
@@ -218,7 +218,7 @@ TEST(RowReader, NoticesAFileThatIsTouched) {
 }
 
 TEST(RowReader, NoticesAFileThatChangesBeforeItIsReached) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string second = folder.write("b.jsonl", lines(3, 6));
   const auto reader = open({folder.write("a.jsonl", lines(0, 3)), second}, 2);
   reader->next_block();
@@ -227,7 +227,7 @@ TEST(RowReader, NoticesAFileThatChangesBeforeItIsReached) {
 }
 
 TEST(RowReader, NoticesAFileThatIsCutWhileRead) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("a.jsonl", lines(0, 50'000));
   const auto reader = open({path}, 10);
   reader->next_block();
@@ -236,7 +236,7 @@ TEST(RowReader, NoticesAFileThatIsCutWhileRead) {
 }
 
 TEST(RowReader, RecordsTheFilesAsOpened) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("a.jsonl", lines(0, 3));
   const auto reader = open({path}, 2);
   ASSERT_EQ(reader->files().size(), 1u);

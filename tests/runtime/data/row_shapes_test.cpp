@@ -164,7 +164,7 @@ TEST(RowShape, PrefersResponsesOverChosenAndRejected) {
 }
 
 TEST(RowJson, IsTheObjectAsWritten) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string object =
       R"({"prompt":"p" ,  "response_0": "\u00e9","x":[1e400,-0,123456789012345678901234567890]})";
   const AllRows all = read_all({folder.write("rows.jsonl", " \t" + object + "  \r\n")});

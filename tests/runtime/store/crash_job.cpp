@@ -10,7 +10,7 @@
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
 #include "runtime/store/run_store.h"
-#include "tests/runtime/store/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace midpo::testing {
 namespace {

@@ -15,21 +15,18 @@
 #include "runtime/core/error.h"
 #include "runtime/store/run_store.h"
 #include "tests/runtime/store/crash_job.h"
-#include "tests/runtime/store/temporary_folder.h"
+#include "tests/support/error_text.h"
+#include "tests/support/temporary_folder.h"
 
 namespace midpo {
 namespace {
 
 using testing::CrashJob;
 using testing::CrashReport;
-using testing::error_text;
 using testing::find_loss;
 using ::testing::HasSubstr;
-using testing::read_file;
 using testing::run_crash_job;
 using testing::SharedReport;
-using testing::TemporaryFolder;
-using testing::write_file;
 
 constexpr const char* kFastDisk = "/dev/shm";
 
@@ -156,6 +153,19 @@ TEST_F(DamagedFile, CutAnywhereIsRefused) {
     put_back();
   }
   EXPECT_EQ(num_refused_, num_cuts);
+}
+
+TEST_F(DamagedFile, CutToNothingBesideARunsConfigIsRefused) {
+  write_file(path_, "");
+  write_file(folder_.file("config.yaml"), "policy: dual\n");
+  EXPECT_THAT(refusal(folder_.path()),
+              HasSubstr("run.db: is empty, but config.yaml beside it is of a run"));
+}
+
+TEST(EmptyStore, OfAKilledStartIsANewOne) {
+  const TemporaryFolder folder;
+  write_file(folder.file("run.db"), "");
+  EXPECT_EQ(RunStore::open(folder.path())->plan(), "");
 }
 
 TEST_F(DamagedFile, WithAFlippedHeaderBitIsRefusedOrReadAsItWas) {

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "tests/runtime/store/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace midpo::testing {
 namespace {

@@ -12,7 +12,7 @@
 #include "tests/runtime/store/crash_job.h"
 #include "tests/runtime/store/durable_disk.h"
 #include "tests/runtime/store/syscall_tracer.h"
-#include "tests/runtime/store/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace midpo {
 namespace {
@@ -22,12 +22,10 @@ using testing::CrashReport;
 using testing::DurableDisk;
 using testing::find_loss;
 using testing::PowerCut;
-using testing::read_file;
 using testing::run_crash_job;
 using testing::run_traced;
 using testing::SharedReport;
 using testing::StorageCall;
-using testing::TemporaryFolder;
 using testing::TraceHooks;
 
 constexpr const char* kNoTracing = "this system does not allow ptrace";

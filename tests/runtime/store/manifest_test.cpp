@@ -4,15 +4,13 @@
 #include <gmock/gmock.h>
 
 #include "runtime/core/error.h"
-#include "tests/runtime/store/temporary_folder.h"
+#include "tests/support/error_text.h"
+#include "tests/support/temporary_folder.h"
 
 namespace midpo {
 namespace {
 
-using testing::error_text;
 using ::testing::HasSubstr;
-using testing::read_file;
-using testing::TemporaryFolder;
 
 RunManifest sample() {
   RunManifest manifest;

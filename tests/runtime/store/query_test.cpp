@@ -9,13 +9,12 @@
 
 #include "runtime/core/error.h"
 #include "runtime/store/run_store.h"
-#include "tests/runtime/store/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace midpo {
 namespace {
 
 using ::testing::ElementsAre;
-using testing::TemporaryFolder;
 
 /// A reader with its own connection, as the sqlite3 tool.
 class Reader {

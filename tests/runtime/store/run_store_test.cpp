@@ -10,16 +10,15 @@
 
 #include "runtime/core/error.h"
 #include "tests/runtime/store/file_size_limit.h"
-#include "tests/runtime/store/temporary_folder.h"
+#include "tests/support/error_text.h"
+#include "tests/support/temporary_folder.h"
 
 namespace midpo {
 namespace {
 
 using ::testing::ElementsAre;
-using testing::error_text;
 using ::testing::HasSubstr;
 using ::testing::Optional;
-using testing::TemporaryFolder;
 
 ContentHash row_hash(int row) { return content_hash("row " + std::to_string(row)); }
 
@@ -277,7 +276,7 @@ TEST_F(RunStoreTest, NamesTheProcessThatHoldsTheLock) {
 
 TEST_F(RunStoreTest, TakesOverTheLockOfADeadProcess) {
   store_.reset();
-  testing::write_file(folder_.file("lock"), "999999999\n");
+  write_file(folder_.file("lock"), "999999999\n");
   EXPECT_NO_THROW(RunStore::open(folder_.path()));
 }
 
