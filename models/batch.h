@@ -10,7 +10,8 @@
 
 namespace midpo {
 
-/// Tokens of all rows, one after the other; of each row the shared prefix once, then the tails.
+/// Tokens of all rows, one after the other; of each row the shared prefix once, then the tails. With
+/// a cache, tokens that are computed now; keys and values of earlier ones lie there.
 struct PackedBatch {
   std::vector<std::int32_t> ids;        ///< [tokens]
   std::vector<std::int32_t> positions;  ///< [tokens], within their sequence
@@ -22,6 +23,9 @@ struct PackedBatch {
   /// in read_rows. Segments of which nothing is read are absent.
   std::vector<AttentionSegment> read_segments;
   std::int64_t num_positions = 0;  ///< largest position + 1
+  /// With a cache: where each token's key and value go, [tokens]. The segments' prefix_begin and
+  /// own_begin then count in rows of the cache.
+  std::vector<std::int64_t> cache_rows;
 
   std::int64_t num_tokens() const { return static_cast<std::int64_t>(ids.size()); }
   std::int64_t num_reads() const { return static_cast<std::int64_t>(read_rows.size()); }

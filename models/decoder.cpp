@@ -58,8 +58,13 @@ DecoderWeights load_decoder_weights(const ModelConfig& config, const WeightReade
 Decoder::Decoder(ModelConfig config, DecoderWeights weights, std::shared_ptr<const Backend> backend)
     : config_(std::move(config)), weights_(std::move(weights)), backend_(std::move(backend)) {}
 
-at::Tensor Decoder::read_hidden(const PackedBatch& batch) const {
-  return DecoderPass(*this, batch).run();
+at::Tensor Decoder::read_hidden(const PackedBatch& batch, const PassOptions& options) const {
+  return DecoderPass(*this, batch, options).run();
+}
+
+std::int64_t Decoder::decode_row_multiple() const {
+  const bool are_even = config_.hidden_size % 2 == 0 && config_.intermediate_size % 2 == 0;
+  return are_even && backend_->device().is_cpu() ? 1 : kDecodeRows;
 }
 
 Decoder Decoder::outer_layers() const {

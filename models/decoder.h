@@ -40,6 +40,16 @@ std::string embeddings_name(const ModelConfig& config);
 
 DecoderWeights load_decoder_weights(const ModelConfig& config, const WeightReader& reader);
 
+class KvCache;
+
+/// How a pass over a batch is to be computed; by default as a whole of its own.
+struct PassOptions {
+  KvCache* cache = nullptr;  ///< read and written where the batch says
+  LinearUse use = LinearUse::kBatch;
+  /// If given, gets the mixture's gates: [layer][token][gate].
+  std::vector<std::vector<std::vector<float>>>* gates = nullptr;
+};
+
 /// Immutable; any number of threads may call it at once.
 class Decoder {
  public:
@@ -48,10 +58,14 @@ class Decoder {
   /// Final hidden states (after the last norm) of batch.read_rows, in that order: [R', E] in the
   /// model's dtype, where R' is R rounded up to the backend's row multiple and the rows past R are
   /// without meaning. Needs at least one read.
-  at::Tensor read_hidden(const PackedBatch& batch) const;
+  at::Tensor read_hidden(const PackedBatch& batch, const PassOptions& options = {}) const;
 
   /// The same weights with the first and last layer only: for checks that need to be cheap.
   Decoder outer_layers() const;
+
+  /// Rows of a kDecode call are a multiple of this: 1 where every layer has a kernel for single
+  /// rows.
+  std::int64_t decode_row_multiple() const;
 
   const ModelConfig& config() const { return config_; }
   const DecoderWeights& weights() const { return weights_; }

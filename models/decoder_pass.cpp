@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "models/generation/kv_cache.h"
+
 namespace midpo {
 namespace {
 
@@ -21,22 +23,53 @@ void* row_pointer(const at::Tensor& matrix, std::int64_t row) {
   return bytes + row * matrix.stride(0) * static_cast<std::int64_t>(matrix.element_size());
 }
 
+/// Row `row` of the first head.
+void* head_row(const at::Tensor& heads_HTD, std::int64_t row) {
+  auto* bytes = static_cast<std::byte*>(heads_HTD.mutable_data_ptr());
+  return bytes + row * heads_HTD.stride(1) * static_cast<std::int64_t>(heads_HTD.element_size());
+}
+
+/// A cache has the rotations of all positions already.
+DeviceBatch upload(const Decoder& decoder, const PackedBatch& batch, KvCache* cache) {
+  if (cache == nullptr) {
+    return decoder.backend().upload(batch, decoder.weights().rope_frequencies);
+  }
+  DeviceBatch uploaded = decoder.backend().upload(batch, {});
+  uploaded.cos_sin = cache->cos_sin(batch.num_positions);
+  return uploaded;
+}
+
+/// Tokens from `token` on, before `end`, that lie one after the other in the cache.
+std::int64_t run_length(const std::vector<std::int64_t>& cache_rows, std::int64_t token,
+                        std::int64_t end) {
+  const auto first = static_cast<std::size_t>(token);
+  std::size_t next = first + 1;
+  while (next < static_cast<std::size_t>(end) && cache_rows[next] == cache_rows[next - 1] + 1) {
+    ++next;
+  }
+  return static_cast<std::int64_t>(next - first);
+}
+
 }  // namespace
 
-DecoderPass::DecoderPass(const Decoder& decoder, const PackedBatch& batch)
+DecoderPass::DecoderPass(const Decoder& decoder, const PackedBatch& batch,
+                         const PassOptions& options)
     : decoder_(decoder),
+      options_(options),
       config_(decoder.config()),
       backend_(decoder.backend()),
       dtype_(decoder.weights().embeddings_VE.scalar_type() == at::kFloat ? DType::kFloat32
                                                                          : DType::kBFloat16),
-      batch_(backend_.upload(batch, decoder.weights().rope_frequencies)) {
+      batch_(upload(decoder, batch, options.cache)) {
   std::int64_t tokens = batch.num_tokens();
   at::ScalarType type = scalar_type(dtype_);
   residual_TE_ = buffer(tokens, config_.hidden_size, at::kFloat);
   read_hidden_RE_ = buffer(batch.num_reads(), config_.hidden_size, type);
   q_ = head_buffer(config_.num_heads, tokens);
-  k_ = head_buffer(config_.num_kv_heads, tokens);
-  v_ = head_buffer(config_.num_kv_heads, tokens);
+  if (options_.cache == nullptr) {
+    k_ = head_buffer(config_.num_kv_heads, tokens);
+    v_ = head_buffer(config_.num_kv_heads, tokens);
+  }
   attended_ = buffer(tokens, config_.num_heads * config_.head_dim, type);
   std::int64_t chunk_rows = std::min(backend_.rows_per_call(), residual_TE_.size(0));
   chunk_hidden_ME_ = buffer(chunk_rows, config_.hidden_size, type);
@@ -44,14 +77,14 @@ DecoderPass::DecoderPass(const Decoder& decoder, const PackedBatch& batch)
 }
 
 at::Tensor DecoderPass::run() {
-  const std::vector<DecoderLayer>& layers = decoder_.weights().layers;
+  if (options_.gates != nullptr) options_.gates->assign(decoder_.weights().layers.size(), {});
   embed();
   std::vector<RowChunk> chunks = chunks_of(batch_.host.num_tokens());
   for (const RowChunk& chunk : chunks) project(0, chunk, at::Tensor());
   for (std::size_t layer = 0; !is_last(layer); ++layer) {
-    backend_.attend(q_, k_, v_, batch_, Queries::kAll, attended_);
+    attend(layer, Queries::kAll);
     for (const RowChunk& chunk : chunks) {
-      project(layer + 1, chunk, finish_layer(layers[layer], residual_TE_, chunk));
+      project(layer + 1, chunk, finish_layer(layer, residual_TE_, chunk));
     }
   }
   return finish_reads();
@@ -81,7 +114,7 @@ void DecoderPass::project(std::size_t layer, const RowChunk& chunk, const at::Te
   const DecoderLayer& weights = decoder_.weights().layers[layer];
   at::Tensor hidden_ME = normalize(residual_TE_, chunk, delta_ME, weights.input_norm_E);
   at::Tensor positions = batch_.positions.narrow(0, chunk.begin, chunk.rows);
-  rotate(weights, weights.qkv(hidden_ME), chunk, positions, !is_last(layer), true);
+  rotate(layer, weights.qkv(hidden_ME, options_.use), chunk, positions, {!is_last(layer), true});
   if (!is_last(layer)) return;
   const std::vector<std::int64_t>& reads = batch_.host.read_rows;
   auto first = std::lower_bound(reads.begin(), reads.end(), chunk.begin) - reads.begin();
@@ -91,34 +124,57 @@ void DecoderPass::project(std::size_t layer, const RowChunk& chunk, const at::Te
   read_hidden_RE_.narrow(0, first, last - first).copy_(hidden_ME.index_select(0, rows));
 }
 
-void DecoderPass::rotate(const DecoderLayer& weights, const at::Tensor& projected,
-                         const RowChunk& chunk, const at::Tensor& positions, bool has_q,
-                         bool has_kv) {
+RopeArgs DecoderPass::rope_args(std::size_t layer, const at::Tensor& projected,
+                                const at::Tensor& positions, Parts parts) const {
+  const DecoderLayer& weights = decoder_.weights().layers[layer];
   RopeArgs args;
   args.qkv = projected.const_data_ptr();
   args.positions = positions.const_data_ptr<std::int32_t>();
   args.cos_sin = batch_.cos_sin.const_data_ptr<float>();
   args.q_norm = float_or_null(weights.q_norm_D);
   args.k_norm = float_or_null(weights.k_norm_D);
-  args.q = row_pointer(q_[0], chunk.begin);
-  args.k = row_pointer(k_[0], chunk.begin);
-  args.v = row_pointer(v_[0], chunk.begin);
   args.q_head_stride = q_.stride(0);
-  args.kv_head_stride = k_.stride(0);
-  args.rows = chunk.rows;
-  args.num_heads = has_q ? config_.num_heads : 0;
-  args.num_kv_heads = has_kv ? config_.num_kv_heads : 0;
+  args.kv_head_stride = keys(layer).stride(0);
+  args.num_heads = parts.has_q ? config_.num_heads : 0;
+  args.num_kv_heads = parts.has_kv ? config_.num_kv_heads : 0;
   args.head_dim = config_.head_dim;
   args.eps = static_cast<float>(config_.rms_norm_eps);
   args.dtype = dtype_;
-  backend_.rope(args);
+  return args;
 }
 
-at::Tensor DecoderPass::finish_layer(const DecoderLayer& weights, const at::Tensor& residual_TE,
+/// One call for each run of tokens whose keys and values lie one after the other.
+void DecoderPass::rotate(std::size_t layer, const at::Tensor& projected, const RowChunk& chunk,
+                         const at::Tensor& positions, Parts parts) {
+  RopeArgs args = rope_args(layer, projected, positions, parts);
+  const bool is_scattered = parts.has_kv && options_.cache != nullptr;
+  const std::int64_t end = chunk.begin + chunk.rows;
+  for (std::int64_t token = chunk.begin; token < end; token += args.rows) {
+    const std::vector<std::int64_t>& rows = batch_.host.cache_rows;
+    const std::int64_t kv_row = is_scattered ? rows[static_cast<std::size_t>(token)] : token;
+    args.rows = is_scattered ? run_length(rows, token, end) : chunk.rows;
+    args.qkv = row_pointer(projected, token - chunk.begin);
+    args.positions = positions.const_data_ptr<std::int32_t>() + (token - chunk.begin);
+    args.q = head_row(q_, token);
+    if (parts.has_kv) {
+      args.k = head_row(keys(layer), kv_row);
+      args.v = head_row(values(layer), kv_row);
+    }
+    backend_.rope(args);
+  }
+}
+
+void DecoderPass::attend(std::size_t layer, Queries queries) {
+  backend_.attend(q_, keys(layer), values(layer), batch_, queries, attended_);
+}
+
+at::Tensor DecoderPass::finish_layer(std::size_t layer, const at::Tensor& residual_TE,
                                      const RowChunk& chunk) {
-  at::Tensor attended_ME = weights.o(attended_.narrow(0, chunk.begin, chunk.padded_rows));
+  const DecoderLayer& weights = decoder_.weights().layers[layer];
+  at::Tensor attended_ME =
+      weights.o(attended_.narrow(0, chunk.begin, chunk.padded_rows), options_.use);
   at::Tensor hidden_ME = normalize(residual_TE, chunk, attended_ME, weights.attention_norm_E);
-  at::Tensor gate_up = weights.gate_up(hidden_ME);
+  at::Tensor gate_up = weights.gate_up(hidden_ME, options_.use);
   SiluMulArgs args;
   args.gate_up = gate_up.const_data_ptr();
   args.out = chunk_activation_MI_.mutable_data_ptr();
@@ -126,23 +182,35 @@ at::Tensor DecoderPass::finish_layer(const DecoderLayer& weights, const at::Tens
   args.dim = config_.intermediate_size;
   args.dtype = dtype_;
   backend_.silu_mul(args);
-  return weights.down(chunk_activation_MI_.narrow(0, 0, chunk.padded_rows));
+  at::Tensor activation_MI = chunk_activation_MI_.narrow(0, 0, chunk.padded_rows);
+  if (options_.gates != nullptr) note_gates(layer, activation_MI, chunk.rows);
+  return weights.down(activation_MI, options_.use);
+}
+
+void DecoderPass::note_gates(std::size_t layer, const at::Tensor& activation_MI,
+                             std::int64_t rows) {
+  auto values = decoder_.weights().layers[layer].down.gates(activation_MI);
+  values.resize(static_cast<std::size_t>(rows));
+  auto& noted = (*options_.gates)[layer];
+  noted.insert(noted.end(), values.begin(), values.end());
 }
 
 at::Tensor DecoderPass::finish_reads() {
-  const DecoderLayer& weights = decoder_.weights().layers.back();
+  const std::size_t layer = decoder_.weights().layers.size() - 1;
+  const DecoderLayer& weights = decoder_.weights().layers[layer];
   std::int64_t num_reads = batch_.host.num_reads();
   read_residual_RE_ = buffer(num_reads, config_.hidden_size, at::kFloat);
   read_residual_RE_.narrow(0, 0, num_reads).copy_(residual_TE_.index_select(0, batch_.read_rows));
   at::Tensor positions = batch_.positions.index_select(0, batch_.read_rows);
   std::vector<RowChunk> chunks = chunks_of(num_reads);
   for (const RowChunk& chunk : chunks) {
-    at::Tensor projected = weights.q(read_hidden_RE_.narrow(0, chunk.begin, chunk.padded_rows));
-    rotate(weights, projected, chunk, positions.narrow(0, chunk.begin, chunk.rows), true, false);
+    at::Tensor projected =
+        weights.q(read_hidden_RE_.narrow(0, chunk.begin, chunk.padded_rows), options_.use);
+    rotate(layer, projected, chunk, positions.narrow(0, chunk.begin, chunk.rows), {true, false});
   }
-  backend_.attend(q_, k_, v_, batch_, Queries::kReads, attended_);
+  attend(layer, Queries::kReads);
   for (const RowChunk& chunk : chunks) {
-    at::Tensor delta_ME = finish_layer(weights, read_residual_RE_, chunk);
+    at::Tensor delta_ME = finish_layer(layer, read_residual_RE_, chunk);
     at::Tensor hidden_ME =
         normalize(read_residual_RE_, chunk, delta_ME, decoder_.weights().final_norm_E);
     read_hidden_RE_.narrow(0, chunk.begin, chunk.padded_rows).copy_(hidden_ME);
@@ -151,7 +219,18 @@ at::Tensor DecoderPass::finish_reads() {
 }
 
 std::vector<RowChunk> DecoderPass::chunks_of(std::int64_t rows) const {
+  if (options_.use == LinearUse::kDecode) {
+    return row_chunks(rows, kDecodeRows, decoder_.decode_row_multiple());
+  }
   return row_chunks(rows, backend_.rows_per_call(), backend_.row_multiple());
+}
+
+const at::Tensor& DecoderPass::keys(std::size_t layer) const {
+  return options_.cache == nullptr ? k_ : options_.cache->keys_HSD(layer);
+}
+
+const at::Tensor& DecoderPass::values(std::size_t layer) const {
+  return options_.cache == nullptr ? v_ : options_.cache->values_HSD(layer);
 }
 
 at::Tensor DecoderPass::head_buffer(std::int64_t heads, std::int64_t rows) const {

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "models/decoder.h"
 #include "models/engines.h"
+#include "models/generator.h"
 
 namespace midpo {
 
@@ -14,19 +17,24 @@ namespace midpo {
 struct OpenedModel {
   ModelConfig config;
   std::unique_ptr<WeightFiles> files;
-  std::unique_ptr<Adapter> adapter;  ///< null without
+  ContentHash content;  ///< ModelInfo::content
+  std::vector<Adapter> adapters;
   std::shared_ptr<const Backend> backend;
   WeightReader reader;
 };
 
 /// @throws Error(kCheckpoint) naming every missing or misshapen tensor, kDevice.
-std::unique_ptr<OpenedModel> open_model(const ModelOptions& options);
+std::unique_ptr<OpenedModel> open_model(const ModelOptions& options,
+                                        LinearCalls calls = LinearCalls::kBatches);
+
+ModelInfo describe_model(const ModelOptions& options, const OpenedModel& model);
 
 /// Decoder and identity; the base of all engines. Immutable.
 class Engine {
  public:
   const ModelInfo& model_info() const { return info_; }
   const Decoder& decoder() const { return *decoder_; }
+  const std::string& path() const { return path_; }  ///< for messages
 
  protected:
   Engine(const ModelOptions& options, const OpenedModel& model);
@@ -44,6 +52,7 @@ class Engine {
 std::shared_ptr<const Scorer> make_score_engine(const ModelOptions& options);
 std::shared_ptr<const Scorer> make_reference_engine(const ModelOptions& options);
 std::shared_ptr<const LanguageModel> make_language_engine(const ModelOptions& options);
+std::shared_ptr<const GenerationModel> make_generation_engine(const ModelOptions& options);
 
 /// FLOP/s of the decoder's own linear layers on the calling thread, best of several rounds.
 double measure_gemm_rate(const Decoder& decoder);

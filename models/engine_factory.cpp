@@ -21,6 +21,11 @@ class Factory final : public EngineFactory {
     return make_language_engine(options);
   }
 
+  std::shared_ptr<const GenerationModel> load_generation_model(
+      const ModelOptions& options) const override {
+    return make_generation_engine(options);
+  }
+
   double measure_gemm_flops(const Scorer& model) const override {
     const auto* engine = dynamic_cast<const Engine*>(&model);
     require(engine != nullptr, ErrorCode::kConfig,

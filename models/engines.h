@@ -3,8 +3,10 @@
 // the implementation is libmidpo_models.so, loaded when a command needs it (load_engines()).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,9 +29,16 @@ struct RowTokens {
 /// that one's length. K = 1: the length. In the terms of docs/method.md: t0.
 std::size_t first_difference(const RowTokens& row);
 
+/// A base model; or with one adapter; or with the mixture of both experts, weighed by a router's
+/// gates or by fixed weights.
 struct ModelOptions {
-  std::string path;          ///< Hugging Face directory
-  std::string adapter_path;  ///< PEFT directory, or empty
+  std::string path;            ///< Hugging Face directory
+  std::string adapter_path;    ///< PEFT directory, or empty
+  std::string safety_adapter;  ///< PEFT directory of an expert, or empty; both or none
+  std::string helpfulness_adapter;
+  std::string router_path;  ///< see open_router(); needs both experts
+  /// Weights of the safety and the helpfulness expert in place of a router.
+  std::optional<std::array<double, 2>> mixture_weights;
   DType dtype = DType::kBFloat16;
   std::string device = "cpu";  ///< cpu, cuda:N
   bool allow_pickle = false;   ///< read .bin weights through the restricted reader
@@ -80,6 +89,8 @@ class LanguageModel {
       std::span<const RowTokens> rows) const = 0;
 };
 
+class GenerationModel;
+
 /// Makes engines. One instance per process; the models it makes keep their weights alive.
 class EngineFactory {
  public:
@@ -93,6 +104,10 @@ class EngineFactory {
   virtual std::shared_ptr<const Scorer> load_reference_model(const ModelOptions& options) const = 0;
 
   virtual std::shared_ptr<const LanguageModel> load_language_model(
+      const ModelOptions& options) const = 0;
+
+  /// A language model that writes; see generator.h.
+  virtual std::shared_ptr<const GenerationModel> load_generation_model(
       const ModelOptions& options) const = 0;
 
   /// Measured dense GEMM rate of one calling thread at sizes typical of `model`, FLOP/s.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/weights.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/sum.h>
 
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 #include "runtime/core/error.h"
@@ -56,6 +58,22 @@ void copy_into(const StoredTensor& stored, const at::Tensor& target) {
   require_finite(target, stored);
 }
 
+void require_fit(const Adapter& adapter, const LoraTarget& target, const at::Tensor& a_RK,
+                 const at::Tensor& b_NR, std::int64_t num_inputs, std::int64_t num_outputs) {
+  if (a_RK.size(1) == num_inputs && b_NR.size(0) == num_outputs) return;
+  throw Error(ErrorCode::kCheckpoint,
+              adapter.config.weights_path + ": the adapter of " + target.module + " maps " +
+                  std::to_string(a_RK.size(1)) + " to " + std::to_string(b_NR.size(0)) +
+                  " features, the model's projection maps " + std::to_string(num_inputs) + " to " +
+                  std::to_string(num_outputs) + "; was it trained on another base model?");
+}
+
+/// "model.layers.3.mlp.down_proj" -> 3.
+std::size_t layer_of(const std::string& module) {
+  constexpr std::string_view kLayers = "layers.";
+  return std::stoul(module.substr(module.find(kLayers) + kLayers.size()));
+}
+
 }  // namespace
 
 at::ScalarType scalar_type(DType dtype) {
@@ -93,7 +111,8 @@ AdaptedLinear WeightReader::read_linear(const std::vector<std::string>& modules,
     biases.push_back(module + ".bias");
   }
   AdaptedLinear linear;
-  linear.base = FrozenLinear(read_stacked(weights), has_bias ? read_stacked(biases) : at::Tensor());
+  linear.base =
+      FrozenLinear(read_stacked(weights), has_bias ? read_stacked(biases) : at::Tensor(), calls_);
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < modules.size(); ++i) {
     std::int64_t num_outputs = files_.require_tensor(weights[i]).shape[0];
@@ -103,24 +122,36 @@ AdaptedLinear WeightReader::read_linear(const std::vector<std::string>& modules,
   return linear;
 }
 
+FrozenLinear WeightReader::read_plain_linear(const std::string& name) const {
+  return {read(name), at::Tensor(), calls_};
+}
+
 void WeightReader::add_update(const std::string& module, std::int64_t offset,
                               std::int64_t num_outputs, AdaptedLinear& linear) const {
-  if (adapter_ == nullptr) return;
-  WeightReader adapter_reader(*adapter_->files, nullptr, DType::kFloat32, device_);
-  for (const LoraTarget& target : adapter_->config.targets) {
-    if (target.module != module) continue;
-    at::Tensor a = adapter_reader.read(target.a_tensor);
-    at::Tensor b = adapter_reader.read(target.b_tensor);
-    bool fits = a.size(1) == linear.base.num_inputs() && b.size(0) == num_outputs;
-    require(fits, ErrorCode::kCheckpoint,
-            adapter_->config.weights_path + ": the adapter of " + module + " maps " +
-                std::to_string(a.size(1)) + " to " + std::to_string(b.size(0)) +
-                " features, the model's projection maps " +
-                std::to_string(linear.base.num_inputs()) + " to " + std::to_string(num_outputs) +
-                "; was it trained on another base model?");
-    linear.updates.push_back({offset, target.scale, FrozenLinear(std::move(a), at::Tensor()),
-                              FrozenLinear(std::move(b), at::Tensor())});
+  LoraUpdate update{offset, {}, {}, {}};
+  std::vector<at::Tensor> a_RK, gate_weights_1K, b_NR;
+  for (const Adapter& adapter : adapters_) {
+    WeightReader reader(*adapter.files, {}, DType::kFloat32, device_);
+    for (const LoraTarget& target : adapter.config.targets) {
+      if (target.module != module) continue;
+      a_RK.push_back(reader.read(target.a_tensor));
+      b_NR.push_back(reader.read(target.b_tensor));
+      require_fit(adapter, target, a_RK.back(), b_NR.back(), linear.base.num_inputs(), num_outputs);
+      LoraPart part{target.rank, target.scale * adapter.weight, false, 0.0F};
+      if (!adapter.gates.empty()) {
+        const Gate& gate = adapter.gates[layer_of(module)];
+        part.is_gated = true;
+        part.gate_bias = gate.bias;
+        gate_weights_1K.push_back(gate.weight_K.unsqueeze(0).to(device_));
+      }
+      update.parts.push_back(part);
+    }
   }
+  if (update.parts.empty()) return;
+  a_RK.insert(a_RK.end(), gate_weights_1K.begin(), gate_weights_1K.end());
+  update.a = FrozenLinear(at::cat(a_RK, 0), at::Tensor(), calls_);
+  update.b = FrozenLinear(at::cat(b_NR, 1), at::Tensor(), calls_);
+  linear.updates.push_back(std::move(update));
 }
 
 }  // namespace midpo

@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,10 +19,14 @@ namespace midpo {
 
 at::ScalarType scalar_type(DType dtype);
 
-/// A PEFT adapter with its open weight file; the file outlives the loading only.
+/// A PEFT adapter with its open weight file, and how much of it counts. The file outlives the
+/// loading only.
 struct Adapter {
+  std::string path;
   AdapterConfig config;
   std::unique_ptr<WeightFiles> files;
+  double weight = 1.0;      ///< without gates
+  std::vector<Gate> gates;  ///< [layer], of the down projections; or empty
 };
 
 /// Reads a model's tensors. Everything it returns is a copy; the files may be closed afterwards.
@@ -28,8 +34,11 @@ struct Adapter {
 /// Inf.
 class WeightReader {
  public:
-  WeightReader(const WeightFiles& files, const Adapter* adapter, DType dtype, at::Device device)
-      : files_(files), adapter_(adapter), dtype_(dtype), device_(device) {}
+  /// @param adapters  outlive the reader.
+  /// @param calls  what the projections will be called with.
+  WeightReader(const WeightFiles& files, std::span<const Adapter> adapters, DType dtype,
+               at::Device device, LinearCalls calls = LinearCalls::kBatches)
+      : files_(files), adapters_(adapters), dtype_(dtype), device_(device), calls_(calls) {}
 
   /// In the model's dtype.
   at::Tensor read(const std::string& name) const;
@@ -39,15 +48,19 @@ class WeightReader {
   /// The modules' weights stacked into one projection, with the adapters on any of them.
   AdaptedLinear read_linear(const std::vector<std::string>& modules, bool has_bias) const;
 
+  /// A projection without bias whose weight has this name.
+  FrozenLinear read_plain_linear(const std::string& name) const;
+
  private:
   at::Tensor read_stacked(const std::vector<std::string>& names) const;
   void add_update(const std::string& module, std::int64_t offset, std::int64_t num_outputs,
                   AdaptedLinear& linear) const;
 
   const WeightFiles& files_;
-  const Adapter* adapter_;
+  std::span<const Adapter> adapters_;
   DType dtype_;
   at::Device device_;
+  LinearCalls calls_;
 };
 
 }  // namespace midpo

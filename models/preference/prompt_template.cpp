@@ -12,6 +12,20 @@ constexpr std::string_view kBegin = "BEGINNING OF CONVERSATION: ";
 constexpr std::string_view kUser = "USER: ";
 constexpr std::string_view kAssistant = "ASSISTANT:";
 
+/// eos ends a segment: one after each assistant turn that is part of the prompt.
+std::vector<std::string> segments_of(std::span<const std::string> turns) {
+  std::vector<std::string> segments(1, std::string(kBegin));
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    if (i % 2 == 0) {
+      segments.back().append(kUser).append(turns[i]).append(" ").append(kAssistant);
+    } else {
+      segments.back().append(turns[i]);
+      segments.emplace_back();
+    }
+  }
+  return segments;
+}
+
 }  // namespace
 
 TemplateKind template_kind_from_name(std::string_view name) {
@@ -71,16 +85,7 @@ std::vector<std::int32_t> PromptTemplate::encode_segments(
 
 EncodedText PromptTemplate::encode(std::span<const std::string> turns,
                                    std::string_view response) const {
-  // eos ends a segment: one after each assistant turn that is part of the prompt.
-  std::vector<std::string> segments(1, std::string(kBegin));
-  for (std::size_t i = 0; i < turns.size(); ++i) {
-    if (i % 2 == 0) {
-      segments.back().append(kUser).append(turns[i]).append(" ").append(kAssistant);
-    } else {
-      segments.back().append(turns[i]);
-      segments.emplace_back();
-    }
-  }
+  std::vector<std::string> segments = segments_of(turns);
   if (kind_ == TemplateKind::kPublished) {
     segments.back().append(" ").append(response).append(" ");
     return truncated(encode_segments(segments));
@@ -89,6 +94,19 @@ EncodedText PromptTemplate::encode(std::span<const std::string> turns,
   std::vector<std::int32_t> ids = encode_segments(segments);
   if (!tokenizer_adds_eos_) ids.push_back(required_eos());
   return truncated(std::move(ids));
+}
+
+std::vector<std::int32_t> PromptTemplate::without_final_eos(std::vector<std::int32_t> ids) const {
+  if (tokenizer_adds_eos_ && !ids.empty() && ids.back() == *eos_id_) ids.pop_back();
+  return ids;
+}
+
+std::vector<std::int32_t> PromptTemplate::encode_prompt(std::span<const std::string> turns) const {
+  return without_final_eos(encode_segments(segments_of(turns)));
+}
+
+std::vector<std::int32_t> PromptTemplate::encode_plain_prompt(std::string_view text) const {
+  return without_final_eos(tokenizer_->encode(text, true));
 }
 
 EncodedText PromptTemplate::encode_plain(std::string_view text) const {

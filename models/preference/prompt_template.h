@@ -42,6 +42,12 @@ class PromptTemplate {
   /// @throws Error(kCheckpoint) if eos is needed and the tokenizer has none.
   EncodedText encode(std::span<const std::string> turns, std::string_view response) const;
 
+  /// What a response follows: the same up to and with "ASSISTANT:", no eos behind it. Not cut.
+  std::vector<std::int32_t> encode_prompt(std::span<const std::string> turns) const;
+
+  /// A text to be continued as it stands: as encode_plain(), but not cut and no eos behind it.
+  std::vector<std::int32_t> encode_plain_prompt(std::string_view text) const;
+
   /// A text as it stands, special tokens as the tokenizer adds them.
   EncodedText encode_plain(std::string_view text) const;
 
@@ -50,10 +56,12 @@ class PromptTemplate {
   bool recognises_eos_text() const { return recognises_eos_text_; }
 
   const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const std::shared_ptr<const Tokenizer>& shared_tokenizer() const { return tokenizer_; }
 
  private:
   EncodedText truncated(std::vector<std::int32_t> ids) const;
   std::int32_t required_eos() const;
+  std::vector<std::int32_t> without_final_eos(std::vector<std::int32_t> ids) const;
   std::vector<std::int32_t> encode_segments(std::span<const std::string> segments) const;
 
   TemplateKind kind_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs one engine call, for tests in other languages. Reads one JSON object from stdin:
 //   {"model": DIR, "adapter": DIR or "", "dtype": "float32"|"bfloat16", "device": "cpu",
+//    "safety_adapter": DIR, "helpfulness_adapter": DIR, "router": DIR, "mixture": [a, b],
 //    "kind": "score"|"reference"|"logprob", "rows": [[[id, ...], ...], ...],
 //    "repeat": N, "alone": bool, "threads": N}
 // and prints {"values": ..., "seconds": best of N rounds, "cpu_seconds": the same in time of the
@@ -8,6 +9,7 @@
 // call per row, "threads" makes the same calls on N threads at once and adds "tasks", the threads
 // that the process then has, and "agree". An Error prints {"error": code, "text": ...}.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
@@ -35,6 +37,12 @@ ModelOptions options_from(const Json& request) {
   options.dtype =
       request.value("dtype", "float32") == "float32" ? DType::kFloat32 : DType::kBFloat16;
   options.device = request.value("device", "cpu");
+  options.safety_adapter = request.value("safety_adapter", "");
+  options.helpfulness_adapter = request.value("helpfulness_adapter", "");
+  options.router_path = request.value("router", "");
+  if (request.contains("mixture")) {
+    options.mixture_weights = request["mixture"].get<std::array<double, 2>>();
+  }
   options.allow_pickle = request.value("allow_pickle", false);
   return options;
 }

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/generation/response_text.h"
+
+#include <algorithm>
+#include <cassert>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace midpo {
+namespace {
+
+/// What tokenizers write for bytes that are no character (yet).
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+/// Bytes at the end of `text` that could be the beginning of `stop`.
+std::size_t overlap(std::string_view text, std::string_view stop) {
+  std::size_t length = std::min(text.size(), stop.size() - 1);
+  while (!text.ends_with(stop.substr(0, length))) --length;
+  return length;
+}
+
+}  // namespace
+
+ResponseText::ResponseText(std::shared_ptr<const Tokenizer> tokenizer,
+                           std::vector<std::string> stops)
+    : tokenizer_(std::move(tokenizer)), stops_(std::move(stops)) {}
+
+bool ResponseText::push(std::int32_t token) {
+  assert(!has_stopped_);
+  tokens_.push_back(token);
+  if (stops_.empty()) return false;
+  const std::size_t searched = text_.size();
+  extend_text();
+  return find_stop(searched);
+}
+
+/// How a token reads can depend on those before it (a leading space, bytes of one character), so
+/// the new text is the difference that the new tokens make to a window's.
+void ResponseText::extend_text() {
+  const std::span<const std::int32_t> tokens(tokens_);
+  const std::string known = tokenizer_->decode(tokens.subspan(window_, num_read_ - window_), true);
+  const std::string longer = tokenizer_->decode(tokens.subspan(window_), true);
+  if (longer.size() <= known.size() || longer.ends_with(kReplacement)) return;
+  text_.append(longer, known.size());
+  window_ = num_read_;
+  num_read_ = tokens_.size();
+}
+
+bool ResponseText::find_stop(std::size_t searched) {
+  std::size_t first = std::string::npos;
+  for (const std::string& stop : stops_) {
+    const std::size_t from = searched - std::min(searched, stop.size() - 1);
+    first = std::min(first, text_.find(stop, from));
+  }
+  has_stopped_ = first != std::string::npos;
+  if (has_stopped_) text_.resize(first);
+  return has_stopped_;
+}
+
+std::string ResponseText::take_settled() {
+  if (stops_.empty()) extend_text();
+  std::size_t open = 0;
+  for (const std::string& stop : stops_) {
+    if (!has_stopped_) open = std::max(open, overlap(text_, stop));
+  }
+  const std::size_t end = std::max(num_taken_, text_.size() - open);
+  const std::string settled = text_.substr(num_taken_, end - num_taken_);
+  num_taken_ = end;
+  return settled;
+}
+
+std::string ResponseText::finish() const {
+  return has_stopped_ ? text_ : tokenizer_->decode(tokens_, true);
+}
+
+}  // namespace midpo
