@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/coordinator_actor.h"
 
-#include <algorithm>
+#include <numeric>
 
 #include "actors/error_boundary.h"
 #include "actors/ranker_actor.h"
-#include "actors/scorer_actor.h"
 #include "actors/source_actor.h"
 #include "actors/stop_request.h"
 #include "actors/store_actor.h"
@@ -22,49 +21,18 @@ using Clock = CoordinatorState::Clock;
 constexpr std::chrono::milliseconds kTick{100};
 constexpr std::chrono::seconds kMetricsInterval{5};
 
+std::size_t number(Stage stage) { return static_cast<std::size_t>(stage); }
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 void read_ahead(Pointer self) {
   CoordinatorState& state = self->state;
-  while (!state.saw_last_block && !is_stopping(state) &&
+  while (!state.saw_last_block && !state.company->is_stopping() &&
          state.blocks_in_flight < state.job->max_blocks_in_flight) {
     ++state.blocks_in_flight;
     self->send(state.source, ReadBlock{});
-  }
-}
-
-void hand_out_work(Pointer self) {
-  CoordinatorState& state = self->state;
-  while (!state.idle_workers.empty() && !is_stopping(state)) {
-    const std::uint64_t worker = state.idle_workers.front();
-    const auto scorer = state.scorers.find(worker);
-    if (scorer == state.scorers.end()) {  // it died after asking
-      state.idle_workers.pop_front();
-      continue;
-    }
-    const auto home = static_cast<std::uint32_t>(worker % state.job->models.size());
-    const auto task = state.ledger->lease(worker, home, Clock::now());
-    if (!task) return;
-    state.idle_workers.pop_front();
-    self->send(scorer->second, ComputeTile{*task, state.blocks.at(task->block)});
-  }
-}
-
-/// Tiles of one model's rows that the store does not have. The cut depends on the block alone;
-/// tiles that are known whole are skipped, others are computed whole, so that restarts see the same
-/// shapes.
-void add_tasks(CoordinatorState& state, const BlockLookedUp& looked) {
-  const auto tiles = cut_tiles(looked.block->packed_tokens, state.job->tile_tokens);
-  for (std::uint32_t model = 0; model < state.job->models.size(); ++model) {
-    const auto& known = (*looked.known)[model];
-    for (const TileRange& tile : tiles) {
-      const auto first = known.begin() + tile.first;
-      const bool is_known =
-          std::all_of(first, first + tile.count, [](const auto& v) { return v.has_value(); });
-      if (!is_known) state.ledger->add(model, looked.block->source->index, tile);
-    }
   }
 }
 
@@ -72,26 +40,20 @@ void plan_block(Pointer self, const BlockLookedUp& looked) {
   CoordinatorState& state = self->state;
   state.outcome.seconds.tokenize += looked.block->seconds;
   if (looked.block->source->is_last) state.saw_last_block = true;
-  state.blocks.emplace(looked.block->source->index, looked.block);
   self->send(state.ranker, BlockPlanned{looked.block, looked.known});
-  add_tasks(state, looked);
-  hand_out_work(self);
+  state.crew->add_block(looked);
 }
 
 void note_commit(Pointer self, const TileCommitted& committed) {
   CoordinatorState& state = self->state;
-  if (state.outcome.tiles_done == 0) state.outcome.first_score_seconds = seconds_since(state.start);
-  state.outcome.seconds.commit += committed.commit_seconds;
-  const auto model = state.ledger->model_of(committed.task);
-  if (!state.ledger->finish(committed.task)) return;
-  ++state.outcome.tiles_done;
-  state.outcome.least_flops += committed.least_flops;
-  state.outcome.seconds.compute[*model] += committed.compute_seconds;
+  if (state.crew->figures().tiles_done == 0)
+    state.outcome.first_score_seconds = seconds_since(state.start);
+  state.crew->commit(committed);
 }
 
 void note_written(Pointer self, const BlockWritten& written) {
   CoordinatorState& state = self->state;
-  state.blocks.erase(written.block);
+  state.crew->forget_block(written.block);
   --state.blocks_in_flight;
   state.outcome.rows_done += written.num_rows;
   state.outcome.tokens_done += written.num_packed_tokens;
@@ -111,8 +73,9 @@ void note_written(Pointer self, const BlockWritten& written) {
 void write_metrics(CoordinatorState& state) {
   if (!state.metrics) return;
   const double wall = seconds_since(state.start);
-  double compute = 0.0;
-  for (const double seconds : state.outcome.seconds.compute) compute += seconds;
+  const TaskLedger& ledger = state.crew->ledger();
+  const auto& busy = state.crew->figures().compute_seconds;
+  const double compute = std::accumulate(busy.begin(), busy.end(), 0.0);
   const auto rows = static_cast<double>(state.outcome.rows_done);
   state.metrics->write(
       state.outcome.rows_done,
@@ -123,19 +86,19 @@ void write_metrics(CoordinatorState& state) {
        {"rank/fraction", state.progress.fraction},
        {"rank/first_score_seconds", state.outcome.first_score_seconds},
        {"scorer/busy_share", compute / (wall * static_cast<double>(state.job->num_scorers))},
-       {"ledger/waiting", static_cast<double>(state.ledger->num_waiting())},
-       {"ledger/out", static_cast<double>(state.ledger->num_out())}});
+       {"ledger/waiting", static_cast<double>(ledger.num_waiting())},
+       {"ledger/out", static_cast<double>(ledger.num_out())}});
 }
 
 void tick(Pointer self) {
   CoordinatorState& state = self->state;
   const auto now = Clock::now();
-  if (state.reporter && !is_stopping(state)) state.reporter->update(state.progress, now);
+  if (state.reporter && !state.company->is_stopping()) state.reporter->update(state.progress, now);
   if (now >= state.next_metrics) {
     write_metrics(state);
     state.next_metrics = now + kMetricsInterval;
   }
-  if (stop_requested() && !is_stopping(state)) {
+  if (stop_requested() && !state.company->is_stopping()) {
     stop_job(self, Error(ErrorCode::kShutdown, "stopped on request; continue with --resume"));
   }
   check_deadlines(self);
@@ -146,6 +109,7 @@ void spawn_all(Pointer self, const std::shared_ptr<JobResources>& resources) {
   CoordinatorState& state = self->state;
   const auto& job = state.job;
   const CoordinatorActor me = self;
+  Company& company = *state.company;
   state.store = self->spawn<caf::detached>(store_actor, job, resources->store);
   state.writer = self->spawn<caf::detached>(writer_actor, job, resources->outputs,
                                             resources->frontier, state.store, me);
@@ -154,14 +118,15 @@ void spawn_all(Pointer self, const std::shared_ptr<JobResources>& resources) {
   std::vector<TokenizerActor> tokenizers;
   for (std::uint32_t i = 0; i < job->num_tokenizers; ++i) {
     tokenizers.push_back(self->spawn(tokenizer_actor, job, state.store));
-    supervise(self, tokenizers.back(), "tokenizer " + std::to_string(i), Stage::kFeeding);
+    company.join(tokenizers.back(), "tokenizer " + std::to_string(i), number(Stage::kFeeding));
   }
   state.source = self->spawn<caf::detached>(source_actor, resources->reader, tokenizers);
-  supervise(self, state.source, "source", Stage::kFeeding);
-  supervise(self, state.ranker, "ranker", Stage::kRanking);
-  supervise(self, state.writer, "writer", Stage::kWriting);
-  supervise(self, state.store, "store", Stage::kStoring);
-  for (std::uint32_t i = 0; i < job->num_scorers; ++i) spawn_scorer(self);
+  company.join(state.source, "source", number(Stage::kFeeding));
+  company.join(state.ranker, "ranker", number(Stage::kRanking));
+  company.join(state.writer, "writer", number(Stage::kWriting));
+  company.join(state.store, "store", number(Stage::kStoring));
+  state.crew =
+      std::make_unique<ScorerCrew>(self, job, me, state.store, company, number(Stage::kFeeding));
 }
 
 }  // namespace
@@ -173,9 +138,7 @@ CoordinatorActor::behavior_type coordinator_actor(Pointer self, std::shared_ptr<
   CoordinatorState& state = self->state;
   state.job = job;
   state.listener = std::move(listener);
-  state.ledger = std::make_unique<TaskLedger>(static_cast<std::uint32_t>(job->models.size()));
-  state.stages.resize(static_cast<std::size_t>(Stage::kCount));
-  state.outcome.seconds.compute.resize(job->models.size());
+  state.company = std::make_unique<Company>(self, number(Stage::kCount));
   state.start = Clock::now();
   state.next_metrics = state.start + kMetricsInterval;
   if (job->shows_progress)
@@ -187,15 +150,9 @@ CoordinatorActor::behavior_type coordinator_actor(Pointer self, std::shared_ptr<
   self->delayed_send(self, kTick, CoordinatorTick{});
   return {
       [self](const BlockLookedUp& looked) { plan_block(self, looked); },
-      [self](const PullWork& pull) {
-        self->state.idle_workers.push_back(pull.worker);
-        hand_out_work(self);
-      },
+      [self](const PullWork& pull) { self->state.crew->pull(pull.worker); },
       [self](const TileCommitted& committed) { note_commit(self, committed); },
-      [self](const TileFailed& failed) {
-        note_failed_tile(self, failed);
-        hand_out_work(self);
-      },
+      [self](const TileFailed& failed) { note_failed_tile(self, failed); },
       [self](const BlockWritten& written) { note_written(self, written); },
       [self](const OutputsPublished& published) {
         CoordinatorState& s = self->state;

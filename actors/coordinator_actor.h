@@ -2,19 +2,14 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
-#include <functional>
-#include <map>
 #include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
+#include "actors/company.h"
 #include "actors/job.h"
 #include "actors/job_outcome.h"
 #include "actors/messages.h"
+#include "actors/scorer_crew.h"
 #include "actors/writer_actor.h"
-#include "runtime/flow/task_ledger.h"
 #include "runtime/observe/metrics.h"
 #include "runtime/observe/progress.h"
 
@@ -37,26 +32,16 @@ struct CoordinatorState {
 
   std::shared_ptr<const RankJob> job;
   caf::actor listener;  ///< gets the JobOutcome
-  std::unique_ptr<TaskLedger> ledger;
-  std::map<std::uint64_t, std::shared_ptr<const TokenizedBlock>>
-      blocks;                              ///< with tasks not yet committed
-  std::deque<std::uint64_t> idle_workers;  ///< one entry an unanswered PullWork
+  std::unique_ptr<Company> company;
+  std::unique_ptr<ScorerCrew> crew;
 
   SourceActor source;
   StoreActor store;
   RankerActor ranker;
-  std::map<std::uint64_t, ScorerActor> scorers;
-  std::map<caf::actor_addr, std::string> names;  ///< of the living
-  std::map<caf::actor_addr, std::uint64_t> worker_of;
-  std::vector<std::vector<caf::actor>> stages;
   WriterActor writer;
 
-  std::uint64_t next_worker = 0;
-  std::uint32_t restarts_left = 3;
   std::uint32_t blocks_in_flight = 0;
   bool saw_last_block = false;
-  std::optional<std::size_t> stopping_stage;
-  Clock::time_point stop_deadline;
 
   JobOutcome outcome;
   ProgressState progress;

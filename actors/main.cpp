@@ -14,7 +14,13 @@ namespace midpo {
 
 std::vector<std::unique_ptr<Command>> make_commands() {
   std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(make_sft_command());
+  commands.push_back(make_reward_command());
+  commands.push_back(make_cost_command());
+  commands.push_back(make_expert_command());
   commands.push_back(make_rank_command());
+  commands.push_back(make_router_command());
+  commands.push_back(make_dpo_command());
   commands.push_back(make_score_command());
   commands.push_back(make_logprob_command());
   commands.push_back(make_tokenize_command());

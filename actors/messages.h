@@ -36,11 +36,13 @@ struct TokenizedBlock {
   std::vector<std::vector<ContentHash>> contents;  ///< [tokenizer][row], hash of the exact ids
   std::vector<std::uint32_t> packed_tokens;  ///< [row], shared prefix counted once, first tokenizer
   std::vector<Collapse> collapses;           ///< [row]
+  std::vector<std::uint32_t> models;         ///< of the job: those that score the block
   double fraction_read = 0.0;                ///< share of the input bytes read with this block
   double seconds = 0.0;                      ///< time it took to tokenise
 };
 
-/// [model][row]: values of a row's sequences, nullopt where not known yet.
+/// [model][row]: values of a row's sequences, nullopt where not known yet. Models that do not score
+/// the block have no rows.
 using KnownScores = std::vector<std::vector<std::optional<std::vector<double>>>>;
 
 /// A block with a decision for every row, and its output lines.
@@ -178,6 +180,11 @@ namespace midpo {
 
 using SourceActor = caf::typed_actor<caf::reacts_to<ReadBlock>, caf::reacts_to<Stop>>;
 using TokenizerActor = caf::typed_actor<caf::reacts_to<RowBlockRead>, caf::reacts_to<Stop>>;
+/// What scorers and store see of a coordinator.
+using ScoreDesk = caf::typed_actor<caf::reacts_to<BlockLookedUp>, caf::reacts_to<PullWork>,
+                                   caf::reacts_to<TileCommitted>, caf::reacts_to<TileFailed>>;
+/// Who gets scores once they are durable.
+using ScoreConsumer = caf::typed_actor<caf::reacts_to<TileScored>>;
 using ScorerActor = caf::typed_actor<caf::reacts_to<ComputeTile>, caf::reacts_to<Stop>>;
 using RankerActor = caf::typed_actor<caf::reacts_to<BlockPlanned>, caf::reacts_to<TileScored>,
                                      caf::reacts_to<RowRejected>, caf::reacts_to<Stop>>;
@@ -189,10 +196,10 @@ using CoordinatorActor =
                      caf::reacts_to<BlockWritten>, caf::reacts_to<OutputsPublished>,
                      caf::reacts_to<CoordinatorTick>>;
 
-/// To the store, before anything else: whom it serves.
+/// To the store, before anything else: whom it serves. A job without ordered outputs has no writer.
 struct StorePeers {
-  CoordinatorActor coordinator;
-  RankerActor ranker;
+  ScoreDesk desk;
+  ScoreConsumer consumer;
   WriterActor writer;
 };
 

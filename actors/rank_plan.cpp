@@ -49,20 +49,24 @@ json tokenizer_entries(const RankJob& job) {
 
 }  // namespace
 
-std::string plan_json(const RankJob& job, const std::vector<InputFile>& inputs,
-                      const std::string& template_name, const std::string& policy_name) {
+json input_entries(const std::vector<InputFile>& inputs) {
   json files = json::array();
   for (const InputFile& input : inputs) {
     files.push_back({{"size", input.size_bytes},
                      {"modified_ns", input.mtime_ns},
                      {"sample", content_sample(input)}});
   }
+  return files;
+}
+
+std::string plan_json(const RankJob& job, const std::vector<InputFile>& inputs,
+                      const std::string& template_name, const std::string& policy_name) {
   json outputs = json::array();
   for (const std::string& path : ordered_outputs(job)) {
     outputs.push_back(std::filesystem::absolute(path).lexically_normal().string());
   }
   const json plan{{"plan_version", 1},
-                  {"data", files},
+                  {"data", input_entries(inputs)},
                   {"models", model_entries(job)},
                   {"tokenizers", tokenizer_entries(job)},
                   {"template", template_name},

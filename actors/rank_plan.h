@@ -3,6 +3,7 @@
 // plan it began with.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ namespace midpo {
 /// tokenizers by content, policy, template, limits, tile and block sizes, outputs.
 std::string plan_json(const RankJob& job, const std::vector<InputFile>& inputs,
                       const std::string& template_name, const std::string& policy_name);
+
+/// Input files as a plan records them: size, time of change, hash of the first and last bytes.
+nlohmann::json input_entries(const std::vector<InputFile>& inputs);
 
 /// @throws Error(kConfig) naming each entry in which the recorded plan differs, with both values.
 void check_same_plan(const std::string& recorded, const std::string& current);

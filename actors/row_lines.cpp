@@ -72,7 +72,7 @@ std::string score_line(const RankJob& job, const PreferenceRow& row,
   return with_fields(row.json, fields) + "\n";
 }
 
-std::string row_place(const RankJob& job, const RowPosition& position) {
+std::string row_place(const ScoringJob& job, const RowPosition& position) {
   const bool is_known = position.file < job.input_paths.size();
   return (is_known ? job.input_paths[position.file] : "line") + ":" + std::to_string(position.line);
 }

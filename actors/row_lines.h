@@ -27,7 +27,7 @@ std::string score_line(const RankJob& job, const PreferenceRow& row,
                        const RankDecision& decision);
 
 /// "rows.jsonl:17": where a row stands, for messages.
-std::string row_place(const RankJob& job, const RowPosition& position);
+std::string row_place(const ScoringJob& job, const RowPosition& position);
 
 /// {"row":...,"line":...,"reason":...,"raw":...}; bytes that are not UTF-8 are written as U+FFFD.
 std::string quarantine_line(const BadRow& row);

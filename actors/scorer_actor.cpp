@@ -28,7 +28,7 @@ Values score_within_memory(const Scorer& scorer, std::span<const RowTokens> rows
   return values;
 }
 
-TileScored compute(const RankJob& job, std::uint64_t worker, const ComputeTile& order) {
+TileScored compute(const ScoringJob& job, std::uint64_t worker, const ComputeTile& order) {
   const JobModel& model = job.models[order.task.model];
   const Scorer& scorer = *model.replicas[worker % model.replicas.size()];
   const std::span<const RowTokens> rows =
@@ -48,18 +48,18 @@ TileScored compute(const RankJob& job, std::uint64_t worker, const ComputeTile& 
 }  // namespace
 
 ScorerActor::behavior_type scorer_actor(ScorerActor::pointer self,
-                                        std::shared_ptr<const RankJob> job, std::uint64_t worker,
-                                        CoordinatorActor coordinator, StoreActor store) {
+                                        std::shared_ptr<const ScoringJob> job, std::uint64_t worker,
+                                        ScoreDesk desk, StoreActor store) {
   install_error_boundary(self);
-  for (int credit = 0; credit < kCredits; ++credit) self->send(coordinator, PullWork{worker});
+  for (int credit = 0; credit < kCredits; ++credit) self->send(desk, PullWork{worker});
   return {
       [=](const ComputeTile& order) {
         try {
           self->send(store, compute(*job, worker, order));
         } catch (const Error& error) {
-          self->send(coordinator, TileFailed{order.task.id, worker, error.code(), error.what()});
+          self->send(desk, TileFailed{order.task.id, worker, error.code(), error.what()});
         }
-        self->send(coordinator, PullWork{worker});
+        self->send(desk, PullWork{worker});
       },
       [self](Stop) { self->quit(); },
   };

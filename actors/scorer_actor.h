@@ -14,7 +14,7 @@ namespace midpo {
 /// never dropped; a tile that does not fit in memory is halved until it does (values do not depend
 /// on the split). Detached: it owns the thread it computes on.
 ScorerActor::behavior_type scorer_actor(ScorerActor::pointer self,
-                                        std::shared_ptr<const RankJob> job, std::uint64_t worker,
-                                        CoordinatorActor coordinator, StoreActor store);
+                                        std::shared_ptr<const ScoringJob> job, std::uint64_t worker,
+                                        ScoreDesk desk, StoreActor store);
 
 }  // namespace midpo

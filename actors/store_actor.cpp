@@ -23,9 +23,9 @@ void commit(Pointer self) {
   const double share =
       state.uncommitted.empty() ? 0.0 : seconds / static_cast<double>(state.uncommitted.size());
   for (TileScored& scored : state.uncommitted) {
-    self->send(state.peers.coordinator,
+    self->send(state.peers.desk,
                TileCommitted{scored.task.id, scored.compute_seconds, share, scored.least_flops});
-    self->send(state.peers.ranker, std::move(scored));
+    self->send(state.peers.consumer, std::move(scored));
   }
   state.uncommitted.clear();
   state.uncommitted_rows = 0;
@@ -57,8 +57,10 @@ void put_tile(StoreState& state, const TileScored& scored) {
 
 KnownScores look_up(StoreState& state, const TokenizedBlock& block) {
   KnownScores known;
-  for (const JobModel& model : state.job->models) {
-    known.push_back(state.store->find_scores(model.store_id, block.contents[model.tokenizer]));
+  known.resize(state.job->models.size());
+  for (const std::uint32_t m : block.models) {
+    const JobModel& model = state.job->models[m];
+    known[m] = state.store->find_scores(model.store_id, block.contents[model.tokenizer]);
   }
   return known;
 }
@@ -74,7 +76,7 @@ void put_verdicts(RunStore& store, const RankedBlock& block) {
 
 }  // namespace
 
-StoreActor::behavior_type store_actor(Pointer self, std::shared_ptr<const RankJob> job,
+StoreActor::behavior_type store_actor(Pointer self, std::shared_ptr<const ScoringJob> job,
                                       std::shared_ptr<RunStore> store) {
   install_error_boundary(self);
   self->state.job = std::move(job);
@@ -83,7 +85,7 @@ StoreActor::behavior_type store_actor(Pointer self, std::shared_ptr<const RankJo
       [self](const StorePeers& peers) { self->state.peers = peers; },
       [self](const LookUpBlock& look) {
         auto known = std::make_shared<const KnownScores>(look_up(self->state, *look.block));
-        self->send(self->state.peers.coordinator, BlockLookedUp{look.block, std::move(known)});
+        self->send(self->state.peers.desk, BlockLookedUp{look.block, std::move(known)});
       },
       [self](const TileScored& scored) {
         put_tile(self->state, scored);

@@ -10,7 +10,7 @@
 namespace midpo {
 
 struct StoreState {
-  std::shared_ptr<const RankJob> job;
+  std::shared_ptr<const ScoringJob> job;
   std::shared_ptr<RunStore> store;
   StorePeers peers;
   std::vector<TileScored> uncommitted;  ///< forwarded once durable
@@ -20,10 +20,10 @@ struct StoreState {
 };
 
 /// The one writer of the run store. Results are grouped into a commit every few milliseconds and go
-/// on to the ranker only when they are durable: what is ranked can never be lost. Detached: it
+/// on to their consumer only when they are durable: what is ranked can never be lost. Detached: it
 /// waits for the disk.
 StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreState> self,
-                                      std::shared_ptr<const RankJob> job,
+                                      std::shared_ptr<const ScoringJob> job,
                                       std::shared_ptr<RunStore> store);
 
 }  // namespace midpo

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The coordinator's other half: who lives, what happens when one fails, and the orderly end.
+// The coordinator's other half: what happens when an actor fails, and the orderly end.
 #pragma once
 
+#include <memory>
 #include <optional>
-#include <string>
 
 #include "actors/coordinator_actor.h"
 
@@ -15,21 +15,6 @@ using CoordinatorPointer = CoordinatorActor::stateful_pointer<CoordinatorState>;
 struct JobFinished {
   std::shared_ptr<const JobOutcome> outcome;
 };
-
-/// Watches an actor under a name and stops it with its stage.
-template <typename Handle>
-void supervise(CoordinatorPointer self, const Handle& handle, const std::string& name,
-               Stage stage) {
-  self->monitor(handle);
-  self->state.names.emplace(handle.address(), name);
-  self->state.stages[static_cast<std::size_t>(stage)].push_back(
-      caf::actor_cast<caf::actor>(handle));
-}
-
-/// A new scorer with a new worker number.
-void spawn_scorer(CoordinatorPointer self);
-
-bool is_stopping(const CoordinatorState& state);
 
 /// Begins the end, once: no new work; actors end stage by stage. The first error given is the
 /// job's.

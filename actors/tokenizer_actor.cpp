@@ -64,6 +64,7 @@ std::shared_ptr<TokenizedBlock> tokenize_block(const RankJob& job,
   auto block = std::make_shared<TokenizedBlock>();
   block->tokens.resize(job.templates.size());
   block->contents.resize(job.templates.size());
+  for (std::uint32_t model = 0; model < job.models.size(); ++model) block->models.push_back(model);
   std::vector<std::string> reasons(source->rows.size());
   bool any_bad = false;
   for (std::size_t i = 0; i < source->rows.size(); ++i) {

@@ -2,6 +2,7 @@
 // The one function that libmidpo_models.so exports.
 #include "models/engine.h"
 #include "models/engine_errors.h"
+#include "models/learner.h"
 
 namespace midpo {
 namespace {
@@ -19,6 +20,10 @@ class Factory final : public EngineFactory {
   std::shared_ptr<const LanguageModel> load_language_model(
       const ModelOptions& options) const override {
     return make_language_engine(options);
+  }
+
+  std::unique_ptr<Learner> make_learner(const LearnerOptions&) const override {
+    throw Error(ErrorCode::kInternal, "this build has no learners");
   }
 
   std::shared_ptr<const GenerationModel> load_generation_model(

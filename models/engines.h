@@ -89,6 +89,9 @@ class LanguageModel {
       std::span<const RowTokens> rows) const = 0;
 };
 
+class Learner;
+struct LearnerOptions;
+
 class GenerationModel;
 
 /// Makes engines. One instance per process; the models it makes keep their weights alive.
@@ -109,6 +112,10 @@ class EngineFactory {
   /// A language model that writes; see generator.h.
   virtual std::shared_ptr<const GenerationModel> load_generation_model(
       const ModelOptions& options) const = 0;
+
+  /// A model to be trained, at its start. @throws Error kConfig, kCheckpoint, kDevice,
+  /// kOutOfMemory
+  virtual std::unique_ptr<Learner> make_learner(const LearnerOptions& options) const = 0;
 
   /// Measured dense GEMM rate of one calling thread at sizes typical of `model`, FLOP/s.
   virtual double measure_gemm_flops(const Scorer& model) const = 0;

@@ -147,4 +147,8 @@ class Learner {
   virtual double least_flops(std::span<const TrainingRow> rows) const = 0;
 };
 
+/// A learner without a model, for tests and overhead measurements: a linear function of hashed
+/// tokens, trained by the same losses. Never reachable from a model path.
+std::unique_ptr<Learner> make_stub_learner(const LearnerOptions& options);
+
 }  // namespace midpo

@@ -38,7 +38,7 @@ HEADER_OWNERS = [
     ("yaml-cpp/", ("runtime/config/",)),
     ("CLI/", ("runtime/config/",)),
     ("simdjson", ("runtime/data/", "models/tokenizer/")),
-    ("nlohmann/", ("models/", "runtime/data/", "runtime/judge/", "runtime/report/",
+    ("nlohmann/", ("models/", "runtime/checkpoint/", "runtime/data/", "runtime/judge/", "runtime/report/",
                    "runtime/store/", "actors/")),
     ("httplib.h", ("runtime/judge/http_post.cpp",)),
     ("zlib.h", ("runtime/data/",)),

@@ -96,13 +96,42 @@ EncodedText PromptTemplate::encode(std::span<const std::string> turns,
   return truncated(std::move(ids));
 }
 
+/// Everything before the last answer of `turns`: ends in "ASSISTANT:", nothing added behind it.
+std::vector<std::int32_t> PromptTemplate::encode_opening(std::span<const std::string> turns) const {
+  std::vector<std::int32_t> ids = encode_segments(segments_of(turns));
+  if (tokenizer_adds_eos_) ids.pop_back();
+  return ids;
+}
+
+EncodedDialogue PromptTemplate::encode_dialogue(std::span<const std::string> turns,
+                                                std::string_view response) const {
+  require(kind_ == TemplateKind::kTraining, ErrorCode::kConfig,
+          "template published is for scoring; fine-tuning needs template training");
+  EncodedDialogue dialogue{encode(turns, response), {}};
+  const std::vector<std::int32_t>& ids = dialogue.text.ids;
+  const auto shared_with = [&](const std::vector<std::int32_t>& opening) {
+    const auto end = std::mismatch(ids.begin(), ids.end(), opening.begin(), opening.end()).first;
+    return static_cast<std::uint32_t>(end - ids.begin());
+  };
+  for (std::size_t asked = 1; asked <= turns.size(); asked += 2) {
+    const std::uint32_t begin = std::max(1U, shared_with(encode_opening(turns.first(asked))));
+    // The next user's turn begins behind the answer's eos, which no text can merge with.
+    std::vector<std::int32_t> answered;
+    if (asked < turns.size()) answered = encode_opening(turns.first(asked + 1));
+    const bool is_last = asked == turns.size();
+    const auto end = is_last ? static_cast<std::uint32_t>(ids.size()) : shared_with(answered);
+    if (begin < end) dialogue.answers.push_back({begin, end});
+  }
+  return dialogue;
+}
+
 std::vector<std::int32_t> PromptTemplate::without_final_eos(std::vector<std::int32_t> ids) const {
   if (tokenizer_adds_eos_ && !ids.empty() && ids.back() == *eos_id_) ids.pop_back();
   return ids;
 }
 
 std::vector<std::int32_t> PromptTemplate::encode_prompt(std::span<const std::string> turns) const {
-  return without_final_eos(encode_segments(segments_of(turns)));
+  return encode_opening(turns);
 }
 
 std::vector<std::int32_t> PromptTemplate::encode_plain_prompt(std::string_view text) const {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/learner.h"
 #include "models/tokenizer/tokenizer.h"
 
 namespace midpo {
@@ -29,6 +30,12 @@ struct EncodedText {
   bool is_truncated = false;
 };
 
+/// The same, and which of its tokens an assistant says: the targets of supervised fine-tuning.
+struct EncodedDialogue {
+  EncodedText text;
+  std::vector<TokenSpan> answers;  ///< ascending, begin >= 1; eos belongs to its answer
+};
+
 /// Applies one template with one tokenizer. Immutable; any number of threads may use it at once.
 class PromptTemplate {
  public:
@@ -41,6 +48,13 @@ class PromptTemplate {
   ///   each assistant turn.
   /// @throws Error(kCheckpoint) if eos is needed and the tokenizer has none.
   EncodedText encode(std::span<const std::string> turns, std::string_view response) const;
+
+  /// As encode(), with the spans of all assistant turns, the response being the last. An answer
+  /// begins at the first token that is not the one its prompt alone would have there. Spans behind
+  /// the length limit are cut or left out.
+  /// @throws Error(kConfig) under kPublished, which is for scoring only.
+  EncodedDialogue encode_dialogue(std::span<const std::string> turns,
+                                  std::string_view response) const;
 
   /// What a response follows: the same up to and with "ASSISTANT:", no eos behind it. Not cut.
   std::vector<std::int32_t> encode_prompt(std::span<const std::string> turns) const;
@@ -55,10 +69,12 @@ class PromptTemplate {
   /// and the caller should warn (see docs/method.md).
   bool recognises_eos_text() const { return recognises_eos_text_; }
 
+  TemplateKind kind() const { return kind_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const std::shared_ptr<const Tokenizer>& shared_tokenizer() const { return tokenizer_; }
 
  private:
+  std::vector<std::int32_t> encode_opening(std::span<const std::string> turns) const;
   EncodedText truncated(std::vector<std::int32_t> ids) const;
   std::int32_t required_eos() const;
   std::vector<std::int32_t> without_final_eos(std::vector<std::int32_t> ids) const;

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 
 #include "runtime/core/error.h"
 #include "runtime/core/json_text.h"
@@ -25,8 +27,7 @@ class JsonLines final : public MetricsWriter {
  public:
   explicit JsonLines(const std::string& path) : file_(path) { file_.remove_cut_line(); }
 
-  void write(std::uint64_t step,
-             std::initializer_list<std::pair<std::string_view, double>> values) override {
+  void write(std::uint64_t step, std::span<const Metric> values) override {
     std::string line = "{\"step\":" + std::to_string(step) + ",\"time\":" + unix_time();
     for (const auto& [name, value] : values) {
       require_finite(name, value, step);
@@ -43,6 +44,21 @@ class JsonLines final : public MetricsWriter {
 
 std::unique_ptr<MetricsWriter> MetricsWriter::open(const std::string& path) {
   return std::make_unique<JsonLines>(path);
+}
+
+void keep_metrics(const std::string& path, std::uint64_t num_lines) {
+  std::ifstream file(path, std::ios::binary);
+  std::uintmax_t kept = 0;
+  std::string line;
+  for (std::uint64_t i = 0; i < num_lines; ++i) {
+    if (!std::getline(file, line) || file.eof()) return;
+    kept += line.size() + 1;
+  }
+  file.close();
+  if (!std::filesystem::exists(path)) return;
+  std::error_code problem;
+  std::filesystem::resize_file(path, kept, problem);
+  require(!problem, ErrorCode::kStorage, path + ": cannot be cut: " + problem.message());
 }
 
 void require_finite(std::string_view metric, double value, std::uint64_t step) {

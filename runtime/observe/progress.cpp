@@ -105,7 +105,9 @@ std::string rates_text(const ProgressState& state, const Speed& speed) {
   std::string text = short_count(std::round(speed.rows_per_second() * 100) / 100) + " rows/s";
   if (state.tokens_done > 0)
     text += ", " + short_count(std::round(speed.tokens_per_second())) + " tok/s";
-  if (state.rows_done > 0)
+  if (!state.note.empty())
+    text += ", " + state.note;
+  else if (state.rows_done > 0)
     text += ", kept " +
             percent(static_cast<double>(state.rows_kept) / static_cast<double>(state.rows_done), 1);
   return text;

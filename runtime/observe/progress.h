@@ -17,6 +17,7 @@ struct ProgressState {
   std::uint64_t rows_kept = 0;
   std::uint64_t tokens_done = 0;  ///< packed tokens computed in this process
   std::uint64_t rows_total = 0;   ///< 0: not known
+  std::string note = {};          ///< shown behind the rates; empty: the share of rows kept
 };
 
 /// Not thread-safe. Time is passed in, so that tests need no clock.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Format: TFRecord frames around protocol-buffer messages Event{wall_time 1, step 2, file_version
-// 3, summary 5}, Summary{value 1}, Value{tag 1, simple_value 2}.
+// 3, summary 5, session_log 7}, Summary{value 1}, Value{tag 1, simple_value 2}.
 #include "runtime/observe/tensorboard.h"
 
 #include <unistd.h>
@@ -66,14 +66,15 @@ std::string events_path(const std::string& folder) {
 
 class TensorBoardWriter final : public MetricsWriter {
  public:
-  explicit TensorBoardWriter(const std::string& folder) : file_(events_path(folder)) {
+  TensorBoardWriter(const std::string& folder, std::uint64_t first_step)
+      : file_(events_path(folder)) {
     const std::string event =
         field(1, unix_seconds()) + field(3, WireType::kBytes, "brain.Event:2");
     file_.append(tensorboard_record(event));
+    if (first_step > 0) write_start(first_step);
   }
 
-  void write(std::uint64_t step,
-             std::initializer_list<std::pair<std::string_view, double>> values) override {
+  void write(std::uint64_t step, std::span<const Metric> values) override {
     std::string summary;
     for (const auto& [name, value] : values) {
       require_finite(name, value, step);
@@ -87,6 +88,14 @@ class TensorBoardWriter final : public MetricsWriter {
   }
 
  private:
+  /// SessionLog{status 1 = START}: what was written from this step on is void.
+  void write_start(std::uint64_t step) {
+    const std::string session = field(1, WireType::kVarint, varint(1));
+    file_.append(tensorboard_record(field(1, unix_seconds()) +
+                                    field(2, WireType::kVarint, varint(step)) +
+                                    field(7, WireType::kBytes, session)));
+  }
+
   AppendFile file_;
 };
 
@@ -116,8 +125,9 @@ std::string tensorboard_record(std::string_view payload) {
   return length + masked(length) + std::string(payload) + masked(payload);
 }
 
-std::unique_ptr<MetricsWriter> open_tensorboard(const std::string& folder) {
-  return std::make_unique<TensorBoardWriter>(folder);
+std::unique_ptr<MetricsWriter> open_tensorboard(const std::string& folder,
+                                                std::uint64_t first_step) {
+  return std::make_unique<TensorBoardWriter>(folder, first_step);
 }
 
 }  // namespace midpo

@@ -96,5 +96,53 @@ TEST(PromptTemplate, RefusesAnUnknownName) {
   EXPECT_THROW(template_kind_from_name("chatml"), Error);
 }
 
+/// What the spans of a dialogue cover, one text a span.
+std::vector<std::string> answers(const std::vector<std::string>& turns, std::string_view response,
+                                 bool sees_eos_text = true, std::int64_t max_length = 512) {
+  const auto tokenizer = std::make_shared<ByteTokenizer>(sees_eos_text);
+  const PromptTemplate prompt_template(TemplateKind::kTraining, tokenizer, max_length);
+  const EncodedDialogue dialogue = prompt_template.encode_dialogue(turns, response);
+  std::vector<std::string> texts;
+  for (const TokenSpan& span : dialogue.answers) {
+    const auto ids = std::span(dialogue.text.ids).subspan(span.begin, span.end - span.begin);
+    texts.push_back(tokenizer->decode(ids, false));
+  }
+  return texts;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(PromptTemplate, MarksTheAnswerWithItsEos) {
+  EXPECT_EQ(answers({"Hi?"}, "Yes."), Texts{"Yes.</s>"});
+  EXPECT_EQ(answers({"Hi?"}, "Yes.", false), Texts{"Yes.</s>"});
+}
+
+TEST(PromptTemplate, MarksEveryAnswerOfADialogue) {
+  EXPECT_EQ(answers({"a", "b", "c"}, "d"), (Texts{"b</s>", "d</s>"}));
+  EXPECT_EQ(answers({"a", "b", "c"}, "d", false), (Texts{"b</s>", "d</s>"}));
+}
+
+TEST(PromptTemplate, CutsAnswersBehindTheLimit) {
+  const std::size_t opening = std::string("?BEGINNING OF CONVERSATION: USER: a ASSISTANT:").size();
+  EXPECT_EQ(answers({"a"}, "long", true, static_cast<std::int64_t>(opening) + 2), Texts{"lo"});
+  EXPECT_EQ(answers({"a"}, "long", true, static_cast<std::int64_t>(opening)), Texts{});
+  EXPECT_EQ(answers({"a", "b", "c"}, "d", true, static_cast<std::int64_t>(opening) + 2),
+            Texts{"b</s>"});
+}
+
+TEST(PromptTemplate, EncodesADialogueAsItEncodesItsPair) {
+  const PromptTemplate prompt_template(TemplateKind::kTraining,
+                                       std::make_shared<ByteTokenizer>(true), 512);
+  const std::vector<std::string> turns{"a", "b", "c"};
+  EXPECT_EQ(prompt_template.encode_dialogue(turns, "d").text.ids,
+            prompt_template.encode(turns, "d").ids);
+}
+
+TEST(PromptTemplate, MarksNothingUnderThePublishedTemplate) {
+  const PromptTemplate published(TemplateKind::kPublished, std::make_shared<ByteTokenizer>(true),
+                                 512);
+  EXPECT_THROW(published.encode_dialogue(std::vector<std::string>{"a"}, "b"), Error);
+}
+
 }  // namespace
 }  // namespace midpo

@@ -54,6 +54,21 @@ TEST_F(Metrics, AppendAfterReopening) {
   EXPECT_EQ(std::ranges::count(bytes, '\n'), 2);
 }
 
+TEST_F(Metrics, KeepTheLinesOfACheckpoint) {
+  std::ofstream(path_) << "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"st";
+  keep_metrics(path_, 2);
+  EXPECT_EQ(bytes_of(path_), "{\"step\":1}\n{\"step\":2}\n");
+  keep_metrics(path_, 5);
+  EXPECT_EQ(bytes_of(path_), "{\"step\":1}\n{\"step\":2}\n") << "fewer lines than asked for";
+  keep_metrics(path_, 0);
+  EXPECT_EQ(bytes_of(path_), "");
+}
+
+TEST_F(Metrics, KeepNothingOfAMissingFile) {
+  keep_metrics(path_, 3);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
 TEST_F(Metrics, RemoveACutLineOnReopening) {
   std::ofstream(path_) << "{\"step\":1}\n{\"step\":2,\"lo";
   MetricsWriter::open(path_);

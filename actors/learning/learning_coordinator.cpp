@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/learning/learning_coordinator.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "actors/error_boundary.h"
+#include "actors/learning/feeder_actor.h"
+#include "actors/learning/learner_actor.h"
+#include "actors/stop_request.h"
+#include "actors/store_actor.h"
+
+namespace midpo {
+namespace {
+
+using Pointer = LearningCoordinatorActor::stateful_pointer<LearningCoordinatorState>;
+using Clock = LearningCoordinatorState::Clock;
+
+constexpr std::chrono::milliseconds kTick{100};
+/// Time for a step at hand and a checkpoint; a scorer has its task deadline on top.
+constexpr std::chrono::seconds kStopLimit{60};
+
+/// By the order in which they are stopped.
+enum class Stage : std::size_t { kScoring, kLearning, kFeeding, kStoring, kCount };
+
+std::size_t number(Stage stage) { return static_cast<std::size_t>(stage); }
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string progress_note(const LearningCoordinatorState& state) {
+  if (state.blocks_supplied < state.blocks->size() && state.progress.rows_done == 0) {
+    return "scoring " + std::to_string(state.blocks_supplied) + "/" +
+           std::to_string(state.blocks->size()) + " blocks";
+  }
+  std::string note;
+  for (const LearnerFigures& learner : state.outcome.learners) {
+    char loss[32];
+    std::snprintf(loss, sizeof loss, "%.4f", learner.last_loss);
+    note += (note.empty() ? "loss " : ", ") + std::string(loss);
+  }
+  return note;
+}
+
+void renew_progress(LearningCoordinatorState& state) {
+  const auto done = static_cast<double>(state.rows_before + state.progress.rows_done);
+  state.progress.fraction = done / static_cast<double>(state.progress.rows_total);
+  state.progress.note = progress_note(state);
+}
+
+void finish(Pointer self) {
+  LearningCoordinatorState& state = self->state;
+  renew_progress(state);
+  if (state.crew) state.outcome.scoring = state.crew->figures();
+  state.outcome.wall_seconds = seconds_since(state.start);
+  if (state.reporter) state.reporter->finish(state.progress, Clock::now());
+  caf::anon_send(
+      state.listener,
+      LearningFinished{std::make_shared<const LearningOutcome>(std::move(state.outcome))});
+  self->quit();
+}
+
+void stop_job(Pointer self, std::optional<Error> error) {
+  LearningCoordinatorState& state = self->state;
+  if (error && !state.outcome.error) state.outcome.error = std::move(error);
+  if (state.company->is_stopping()) return;
+  state.company->stop(Clock::now() + kStopLimit + task_deadline(*state.job));
+  if (state.company->advance_stop()) finish(self);
+}
+
+void admit_blocks(Pointer self) {
+  LearningCoordinatorState& state = self->state;
+  while (state.next_block < state.blocks->size() && !state.company->is_stopping() &&
+         state.blocks_in_flight < state.job->max_blocks_in_flight) {
+    const ScoreBlock& block = (*state.blocks)[state.next_block];
+    self->send(state.store, LookUpBlock{make_score_block(*state.job, block, state.next_block)});
+    ++state.next_block;
+    ++state.blocks_in_flight;
+  }
+}
+
+/// The spot check of cached scores: one row of the first stored ones is forgotten. It is computed
+/// again, and the store refuses a result with other bits.
+BlockLookedUp with_spot_check(LearningCoordinatorState& state, const BlockLookedUp& looked) {
+  const std::uint32_t model = looked.block->models.front();
+  const auto& known = (*looked.known)[model];
+  const auto found = std::ranges::find_if(known, [](const auto& v) { return v.has_value(); });
+  if (found == known.end() || !state.checked_models.insert(model).second) return looked;
+  auto checked = std::make_shared<KnownScores>(*looked.known);
+  (*checked)[model][static_cast<std::size_t>(found - known.begin())].reset();
+  return {looked.block, std::move(checked)};
+}
+
+void plan_block(Pointer self, const BlockLookedUp& found) {
+  const BlockLookedUp looked = with_spot_check(self->state, found);
+  self->state.crew->add_block(looked);
+  self->send(self->state.feeder, BlockPlanned{looked.block, looked.known});
+}
+
+void note_supplied(Pointer self, const BlockSupplied& supplied) {
+  LearningCoordinatorState& state = self->state;
+  state.crew->forget_block(supplied.block);
+  --state.blocks_in_flight;
+  ++state.blocks_supplied;
+  if (state.blocks_supplied == state.blocks->size()) {
+    state.outcome.scoring_seconds = seconds_since(state.start);
+  }
+  admit_blocks(self);
+}
+
+void note_step(Pointer self, const StepTaken& step) {
+  LearningCoordinatorState& state = self->state;
+  LearnerFigures& figures = state.outcome.learners[step.learner];
+  figures.steps_done = step.steps_done;
+  figures.rows += step.num_rows;
+  figures.tokens += step.num_tokens;
+  figures.last_loss = step.loss;
+  figures.seconds += step.seconds;
+  state.progress.rows_done += step.num_rows;
+  state.progress.tokens_done += step.num_tokens;
+}
+
+void note_finished(Pointer self, const LearnerFinished& finished) {
+  std::vector<LearnerFigures>& learners = self->state.outcome.learners;
+  learners[finished.learner].is_finished = true;
+  const bool are_all = std::ranges::all_of(learners, &LearnerFigures::is_finished);
+  if (are_all) stop_job(self, std::nullopt);
+}
+
+void note_down(Pointer self, const caf::down_msg& down) {
+  LearningCoordinatorState& state = self->state;
+  const auto who = state.company->leave(down.source);
+  if (!who) return;
+  if (down.reason && down.reason != caf::exit_reason::normal) {
+    std::optional<Error> error = from_caf_error(down.reason, *who);
+    if (state.crew && state.crew->knows(down.source)) {
+      error = state.crew->lose(down.source, *error);
+    }
+    if (error) stop_job(self, *error);
+  }
+  if (state.company->is_stopping() && state.company->advance_stop()) finish(self);
+}
+
+void check_deadlines(Pointer self) {
+  LearningCoordinatorState& state = self->state;
+  const auto now = Clock::now();
+  if (!state.company->is_stopping()) {
+    auto error = state.crew ? state.crew->overdue(now) : std::nullopt;
+    if (error) stop_job(self, std::move(*error));
+    return;
+  }
+  const std::string late = state.company->late(now);
+  if (late.empty()) return;
+  state.outcome.error = Error(ErrorCode::kInternal, "these did not stop in time: " + late);
+  finish(self);
+}
+
+void tick(Pointer self) {
+  LearningCoordinatorState& state = self->state;
+  if (state.reporter && !state.company->is_stopping()) {
+    renew_progress(state);
+    state.reporter->update(state.progress, Clock::now());
+  }
+  if (stop_requested() && !state.company->is_stopping()) {
+    stop_job(self, Error(ErrorCode::kShutdown, "stopped on request; continue with --resume"));
+  }
+  check_deadlines(self);
+  self->delayed_send(self, kTick, CoordinatorTick{});
+}
+
+/// Rows of all steps of all learners, for the progress bar.
+void begin_progress(LearningCoordinatorState& state, const LearningResources& resources) {
+  std::string title;
+  for (std::size_t i = 0; i < state.job->learners.size(); ++i) {
+    const LearnerJob& learner = state.job->learners[i];
+    title += (title.empty() ? "" : " + ") + learner.name;
+    const BatchPlan plan(learner.batches);
+    const std::uint64_t num_rows = learner.batches.num_rows;
+    const std::uint64_t epochs = plan.num_steps() / plan.steps_per_epoch();
+    const std::uint64_t rest = plan.num_steps() % plan.steps_per_epoch();
+    const std::uint64_t step_rows = learner.batches.batch_size * learner.batches.accumulation;
+    state.progress.rows_total += epochs * num_rows + std::min(num_rows, rest * step_rows);
+    state.rows_before += resources.sessions[i]->state().num_rows;
+    state.outcome.learners.push_back({.steps_done = resources.sessions[i]->steps_done()});
+  }
+  if (state.job->shows_progress) {
+    state.reporter = make_progress(title, ProgressStyle::kAuto, state.start);
+  }
+}
+
+void spawn_all(Pointer self, const std::shared_ptr<LearningResources>& resources) {
+  LearningCoordinatorState& state = self->state;
+  const auto& job = state.job;
+  const LearningCoordinatorActor me = self;
+  Company& company = *state.company;
+  state.feeder = self->spawn(feeder_actor, job, state.blocks, me);
+  company.join(state.feeder, "feeder", number(Stage::kFeeding));
+  if (!state.blocks->empty()) {
+    state.store = self->spawn<caf::detached>(store_actor, job, resources->store);
+    self->send(state.store, StorePeers{me, state.feeder, WriterActor{}});
+    company.join(state.store, "store", number(Stage::kStoring));
+    state.crew =
+        std::make_unique<ScorerCrew>(self, job, me, state.store, company, number(Stage::kScoring));
+  }
+  for (std::uint32_t i = 0; i < job->learners.size(); ++i) {
+    const LearnerActor learner =
+        self->spawn<caf::detached>(learner_actor, i, resources->sessions[i], state.feeder, me);
+    company.join(learner, job->learners[i].name, number(Stage::kLearning));
+  }
+}
+
+}  // namespace
+
+LearningCoordinatorActor::behavior_type learning_coordinator(
+    Pointer self, std::shared_ptr<const LearningJob> job,
+    std::shared_ptr<LearningResources> resources, caf::actor listener) {
+  install_error_boundary(self);
+  LearningCoordinatorState& state = self->state;
+  state.blocks = std::make_shared<const std::vector<ScoreBlock>>(plan_scores(*job));
+  state.job = std::move(job);
+  state.listener = std::move(listener);
+  state.company = std::make_unique<Company>(self, number(Stage::kCount));
+  state.start = Clock::now();
+  begin_progress(state, *resources);
+  self->set_down_handler([self](const caf::down_msg& down) { note_down(self, down); });
+  spawn_all(self, resources);
+  admit_blocks(self);
+  self->delayed_send(self, kTick, CoordinatorTick{});
+  return {
+      [self](const BlockLookedUp& looked) { plan_block(self, looked); },
+      [self](const PullWork& pull) { self->state.crew->pull(pull.worker); },
+      [self](const TileCommitted& committed) { self->state.crew->commit(committed); },
+      [self](const TileFailed& failed) {
+        if (const auto dead = self->state.crew->fail(failed)) stop_job(self, dead->error);
+      },
+      [self](const BlockSupplied& supplied) { note_supplied(self, supplied); },
+      [self](const StepTaken& step) { note_step(self, step); },
+      [self](const LearnerFinished& finished) { note_finished(self, finished); },
+      [self](CoordinatorTick) { tick(self); },
+  };
+}
+
+LearningOutcome run_learning_job(std::shared_ptr<const LearningJob> job,
+                                 std::shared_ptr<LearningResources> resources) {
+  caf::actor_system_config config;
+  config.set("scheduler.max-threads", std::size_t{2});
+  // Idle workers wait for work instead of polling for it: the cores belong to the models.
+  config.set("scheduler.policy", caf::atom("sharing"));
+  caf::actor_system system(config);
+  caf::scoped_actor listener(system);
+  const LearningCoordinatorActor coordinator = system.spawn(
+      learning_coordinator, std::move(job), std::move(resources), caf::actor(listener));
+  listener->monitor(coordinator);
+  LearningOutcome outcome;
+  listener->receive([&](const LearningFinished& finished) { outcome = *finished.outcome; },
+                    [&](const caf::down_msg& down) {
+                      outcome.error = from_caf_error(down.reason, "coordinator");
+                    });
+  return outcome;
+}
+
+}  // namespace midpo

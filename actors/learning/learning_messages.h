@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The protocol of a training job, beside what it shares with a ranking job (messages.h).
+//
+//   coordinator --LookUpBlock--> store --BlockLookedUp--> coordinator --BlockPlanned--> feeder
+//   scorer --PullWork--> coordinator --ComputeTile--> scorer --TileScored--> store
+//   store --TileCommitted--> coordinator, --TileScored (now durable)--> feeder
+//   feeder --BlockSupplied--> coordinator (returns the credit)
+//   learner --PullBatch--> feeder --BatchReady--> learner --StepTaken--> coordinator
+#pragma once
+
+#include "actors/messages.h"
+#include "models/learner.h"
+
+namespace midpo {
+
+// --- to the feeder; it answers the sender when every row has its scores
+struct PullBatch {
+  std::uint32_t learner = 0;  ///< index into LearningJob::learners
+  std::uint64_t step = 0;
+};
+struct PullEvaluation {
+  std::uint32_t learner = 0;
+};
+// --- to a learner
+struct BatchReady {
+  std::uint64_t step = 0;
+  std::shared_ptr<const std::vector<TrainingRow>> rows;
+};
+struct EvaluationReady {
+  std::shared_ptr<const std::vector<TrainingRow>> rows;
+};
+// --- to the coordinator
+struct BlockSupplied {
+  std::uint64_t block = 0;
+};
+struct StepTaken {
+  std::uint32_t learner = 0;
+  std::uint64_t steps_done = 0;
+  std::uint64_t num_rows = 0;
+  std::uint64_t num_tokens = 0;
+  double loss = 0.0;
+  double seconds = 0.0;  ///< computing
+};
+/// The learner has published what it trained.
+struct LearnerFinished {
+  std::uint32_t learner = 0;
+};
+
+}  // namespace midpo
+
+#define MIDPO_MESSAGE(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(midpo::type)
+MIDPO_MESSAGE(PullBatch)
+MIDPO_MESSAGE(PullEvaluation)
+MIDPO_MESSAGE(BatchReady)
+MIDPO_MESSAGE(EvaluationReady)
+MIDPO_MESSAGE(BlockSupplied)
+MIDPO_MESSAGE(StepTaken)
+MIDPO_MESSAGE(LearnerFinished)
+#undef MIDPO_MESSAGE
+
+namespace midpo {
+
+using FeederActor = caf::typed_actor<caf::reacts_to<BlockPlanned>, caf::reacts_to<TileScored>,
+                                     caf::reacts_to<PullBatch>, caf::reacts_to<PullEvaluation>,
+                                     caf::reacts_to<Stop>>;
+using LearnerActor = caf::typed_actor<caf::reacts_to<BatchReady>, caf::reacts_to<EvaluationReady>,
+                                      caf::reacts_to<Stop>>;
+using LearningCoordinatorActor =
+    caf::typed_actor<caf::reacts_to<BlockLookedUp>, caf::reacts_to<PullWork>,
+                     caf::reacts_to<TileCommitted>, caf::reacts_to<TileFailed>,
+                     caf::reacts_to<BlockSupplied>, caf::reacts_to<StepTaken>,
+                     caf::reacts_to<LearnerFinished>, caf::reacts_to<CoordinatorTick>>;
+
+}  // namespace midpo

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "actors/scorer_crew.h"
+#include "runtime/core/error.h"
+
+namespace midpo {
+
+/// What one learner did in this process.
+struct LearnerFigures {
+  std::uint64_t steps_done = 0;  ///< of the whole run
+  std::uint64_t rows = 0;
+  std::uint64_t tokens = 0;  ///< packed
+  double last_loss = 0.0;
+  double seconds = 0.0;  ///< computing
+  bool is_finished = false;
+};
+
+/// How a training job ended.
+struct LearningOutcome {
+  std::optional<Error> error;  ///< none: all weights are published
+  std::vector<LearnerFigures> learners;
+  CrewFigures scoring;
+  double scoring_seconds = 0.0;  ///< start of the job to the last score
+  double wall_seconds = 0.0;
+};
+
+}  // namespace midpo

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan of a training run: everything its weights depend on. A run is resumed only under the
+// plan it began with.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "actors/learning/learning_run.h"
+
+namespace midpo {
+
+/// Canonical JSON of the plan: command, inputs by size, time of change and content sample, models
+/// and tokenizers by content, options of steps, losses and optimizer, outputs.
+/// @param learners  the models being trained, at their start
+std::string learning_plan_json(const LearningRequest& request, const LearningJob& job,
+                               const std::vector<InputFile>& inputs,
+                               const std::vector<std::shared_ptr<Learner>>& learners);
+
+/// Compares with RUN/plan.json, or writes it. @throws Error(kConfig) naming each entry in which the
+/// recorded plan differs, kStorage.
+void settle_learning_plan(const std::string& path, const std::string& plan);
+
+}  // namespace midpo

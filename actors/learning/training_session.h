@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "actors/learning/learning_job.h"
+#include "runtime/checkpoint/checkpoint_store.h"
+#include "runtime/observe/metrics.h"
+
+namespace midpo {
+
+/// One model's way from its first step to its published weights: steps, metrics, checkpoints. Owned
+/// by one thread. Continues from the newest whole checkpoint; from there on everything it computes
+/// and writes has the bits of a run that was never interrupted (times aside).
+class TrainingSession {
+ public:
+  /// @throws Error kCheckpoint (no checkpoint is whole, or one of another plan), kStorage.
+  TrainingSession(const LearnerJob& job, std::shared_ptr<Learner> learner);
+
+  std::uint64_t steps_done() const { return state_.global_step; }
+  const TrainerState& state() const { return state_; }
+  bool is_trained() const { return state_.global_step == plan_.num_steps(); }
+
+  /// Whether the evaluation rows are to be evaluated before the next step.
+  bool is_evaluation_due() const;
+
+  struct Step {
+    double loss = 0.0;
+    std::uint64_t num_tokens = 0;
+  };
+  /// One optimizer step on the plan's rows for steps_done(); writes its metrics and, when due, a
+  /// checkpoint. @throws Error(kNumerics) naming step and rows for a loss or gradient that is not
+  /// finite; the state before the step is saved first.
+  Step train(std::span<const TrainingRow> rows);
+
+  /// Writes the metrics of the evaluation rows under TRL's eval_ names.
+  void evaluate(std::span<const TrainingRow> rows);
+
+  /// A checkpoint of what is done, unless the newest one is that.
+  void save();
+
+  /// A last checkpoint, and the weights as users load them.
+  void publish();
+
+ private:
+  void restore();
+  LossReport accumulate(std::span<const TrainingRow> rows, const BatchCount& count);
+  void check_start(const LossReport& report, std::span<const TrainingRow> rows,
+                   const BatchCount& count) const;
+  void log(const std::vector<NamedNumber>& values);
+  std::string describe(std::span<const TrainingRow> rows) const;
+
+  const LearnerJob& job_;
+  std::shared_ptr<Learner> learner_;
+  BatchPlan plan_;
+  CheckpointStore checkpoints_;
+  TrainerState state_;
+  std::size_t saved_entries_ = 0;  ///< of log_history in the newest checkpoint
+  std::unique_ptr<MetricsWriter> metrics_;
+  std::unique_ptr<MetricsWriter> board_;
+};
+
+}  // namespace midpo

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Engines without models for whole training jobs: scores and steps cost nothing, or a given time.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "models/engines.h"
+#include "models/learner.h"
+#include "runtime/core/error.h"
+
+namespace midpo {
+
+class GenerationModel;
+
+/// Calls a hook before each call of the scorer inside.
+class HookedScorer : public Scorer {
+ public:
+  using Hook = std::function<void(std::span<const RowTokens>)>;
+  HookedScorer(std::shared_ptr<const Scorer> inner, Hook hook)
+      : inner_(std::move(inner)), hook_(std::move(hook)) {}
+  const ModelInfo& info() const override { return inner_->info(); }
+  std::vector<std::vector<double>> score(std::span<const RowTokens> rows) const override {
+    if (hook_) hook_(rows);
+    return inner_->score(rows);
+  }
+  double least_flops(std::span<const RowTokens>) const override { return 1.0; }
+
+ private:
+  std::shared_ptr<const Scorer> inner_;
+  Hook hook_;
+};
+
+/// Calls hooks before each step of the learner inside.
+class HookedLearner : public Learner {
+ public:
+  struct Hooks {
+    std::function<void(std::span<const TrainingRow>)> before_accumulate;
+    std::function<void(LossReport&)> after_accumulate;
+    std::function<void()> before_apply;
+  };
+  HookedLearner(std::unique_ptr<Learner> inner, Hooks hooks)
+      : inner_(std::move(inner)), hooks_(std::move(hooks)) {}
+
+  const ModelInfo& info() const override { return inner_->info(); }
+  std::int64_t num_trained_parameters() const override { return inner_->num_trained_parameters(); }
+  BatchCount count(const TrainingRow& row) const override { return inner_->count(row); }
+  LossReport accumulate(std::span<const TrainingRow> rows, const BatchCount& batch) override {
+    if (hooks_.before_accumulate) hooks_.before_accumulate(rows);
+    LossReport report = inner_->accumulate(rows, batch);
+    if (hooks_.after_accumulate) hooks_.after_accumulate(report);
+    return report;
+  }
+  LossReport evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) override {
+    return inner_->evaluate(rows, batch);
+  }
+  std::span<float> gradients() override { return inner_->gradients(); }
+  double apply(double learning_rate) override {
+    if (hooks_.before_apply) hooks_.before_apply();
+    return inner_->apply(learning_rate);
+  }
+  void save_state(const std::string& path) const override { inner_->save_state(path); }
+  void load_state(const std::string& path) override { inner_->load_state(path); }
+  void export_weights(const std::string& directory) const override {
+    inner_->export_weights(directory);
+  }
+  double least_flops(std::span<const TrainingRow> rows) const override {
+    return inner_->least_flops(rows);
+  }
+
+ private:
+  std::unique_ptr<Learner> inner_;
+  Hooks hooks_;
+};
+
+/// A factory of stubs. A score model's path is its salt: equal paths give equal scores.
+class StubEngines : public EngineFactory {
+ public:
+  HookedScorer::Hook scorer_hook;
+  HookedLearner::Hooks learner_hooks;
+  std::int64_t tile_tokens = 256;
+
+  std::shared_ptr<const Scorer> load_score_model(const ModelOptions& options) const override {
+    const std::uint64_t salt = content_hash(options.path).low;
+    return std::make_shared<HookedScorer>(make_stub_scorer(salt, tile_tokens), scorer_hook);
+  }
+  std::shared_ptr<const Scorer> load_reference_model(const ModelOptions& options) const override {
+    return load_score_model(options);
+  }
+  std::shared_ptr<const LanguageModel> load_language_model(const ModelOptions&) const override {
+    throw Error(ErrorCode::kInternal, "the stubs have no language model");
+  }
+  std::shared_ptr<const GenerationModel> load_generation_model(const ModelOptions&) const {
+    throw Error(ErrorCode::kInternal, "the stubs write no text");
+  }
+  std::unique_ptr<Learner> make_learner(const LearnerOptions& options) const override {
+    return std::make_unique<HookedLearner>(make_stub_learner(options), learner_hooks);
+  }
+  double measure_gemm_flops(const Scorer&) const override { return 0.0; }
+};
+
+}  // namespace midpo

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// midpo expert --kind both with models that cost nothing (or a given time): the real actors, store,
+// checkpoints and files around pure functions. For crash tests.
+#include <cstdio>
+
+#include "actors/learning/learning_run.h"
+#include "tests/support/stub_engines.h"
+
+namespace midpo {
+namespace {
+
+LearnerRequest expert(const TrainingConfig& config, const std::string& name, PairRule rule,
+                      Role score_role, PairOffset offset) {
+  LearnerRequest learner;
+  learner.name = name;
+  learner.folder = name;
+  learner.options = learner_options(config);
+  learner.wish.rule = rule;
+  learner.needs_reference = true;
+  learner.score_role = score_role;
+  learner.offset = offset;
+  return learner;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  TrainingConfig config;
+  config.lora = true;
+  std::int64_t step_us = 0;
+  std::int64_t tile_us = 0;
+  OptionTable table("stub_learn", "midpo expert with stubs");
+  table.integer("step_us", &step_us, 0, 10'000'000, "Sleep in each step");
+  table.integer("tile_us", &tile_us, 0, 10'000'000, "Sleep in each tile");
+  table.text("reward_model", &config.reward_model, "DIR", "Any folder");
+  table.text("cost_model", &config.cost_model, "DIR", "Any other folder");
+  add_run_options(table, config, "Token ids");
+  add_lora_options(table, config, false);
+  add_training_options(table, config);
+  add_scoring_options(table, config);
+  if (!table.parse(arguments)) return 0;
+  StubEngines engines;
+  engines.scorer_hook = [=](std::span<const RowTokens>) {
+    std::this_thread::sleep_for(std::chrono::microseconds(tile_us));
+  };
+  engines.learner_hooks.before_apply = [=] {
+    std::this_thread::sleep_for(std::chrono::microseconds(step_us));
+  };
+  LearningRequest request{"stub_learn", table.resolved_yaml(), config, {}};
+  request.learners.push_back(
+      expert(config, "safety", PairRule::kExactlyOneSafe, Role::kCost, PairOffset::kSafety));
+  request.learners.push_back(
+      expert(config, "helpfulness", PairRule::kBetter, Role::kReward, PairOffset::kHelpfulness));
+  return run_learning(std::move(request), engines);
+}
+
+}  // namespace
+}  // namespace midpo
+
+int main(int argc, char** argv) {
+  try {
+    return midpo::run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const midpo::Error& error) {
+    std::fprintf(stderr, "stub_learn: %s\n", error.what());
+    return midpo::exit_status(error.code());
+  }
+}
