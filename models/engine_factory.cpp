@@ -2,7 +2,7 @@
 // The one function that libmidpo_models.so exports.
 #include "models/engine.h"
 #include "models/engine_errors.h"
-#include "models/learner.h"
+#include "models/training/decoder_learner.h"
 
 namespace midpo {
 namespace {
@@ -22,8 +22,8 @@ class Factory final : public EngineFactory {
     return make_language_engine(options);
   }
 
-  std::unique_ptr<Learner> make_learner(const LearnerOptions&) const override {
-    throw Error(ErrorCode::kInternal, "this build has no learners");
+  std::unique_ptr<Learner> make_learner(const LearnerOptions& options) const override {
+    return make_decoder_learner(options);
   }
 
   std::shared_ptr<const GenerationModel> load_generation_model(

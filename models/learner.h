@@ -71,12 +71,12 @@ struct LearnerOptions {
   double beta = 0.1;
   double pair_scale = 0.0;  ///< factor of d_w - d_l; 0: beta
   double label_smoothing = 0.0;
-  bool is_token_wise = false;         ///< kReward, kCost
+  bool is_token_wise = false;        ///< kReward, kCost
   double score_regularizer = 0.001;  ///< kReward, kCost
   double adam_beta1 = 0.9;
   double adam_beta2 = 0.95;
   double adam_eps = 1e-8;
-  double weight_decay = 0.0;  ///< not of norms, biases and adapters
+  double weight_decay = 0.0;   ///< not of norms, biases and adapters
   double max_grad_norm = 1.0;  ///< 0: no clipping
   bool checkpoints_activations = false;
   bool offloads_optimizer = false;  ///< moments in host memory
@@ -122,7 +122,8 @@ class Learner {
 
   /// Adds the gradient of the rows' share of the batch's mean loss.
   /// @param batch sum of count() over the whole batch, all parts and ranks.
-  /// @throws Error kData (names the row), kNumerics (loss not finite; names the rows), kOutOfMemory.
+  /// @throws Error kData (names the row), kNumerics (loss not finite; names the rows),
+  /// kOutOfMemory.
   virtual LossReport accumulate(std::span<const TrainingRow> rows, const BatchCount& batch) = 0;
 
   /// The same numbers, nothing added.

@@ -58,24 +58,29 @@ std::size_t shared_prefix(const RowTokens& row) {
 }
 
 void append_row_targets(LogProbBatch& packed, const RowTokens& row, std::size_t row_index,
-                        std::size_t first) {
-  std::size_t prefix = shared_prefix(row);
-  auto prefix_row = packed.batch.num_tokens();
+                        std::size_t first, bool is_whole) {
+  const std::size_t prefix = shared_prefix(row);
+  const std::size_t read_from = is_whole ? 0 : first - 1;
+  const auto prefix_row = packed.batch.num_tokens();
   auto add_targets = [&](std::int64_t read, std::size_t sequence, std::size_t position) {
     packed.targets.push_back({read, row.sequences[sequence][position]});
     packed.places.push_back({row_index, sequence, position});
   };
-  std::int64_t read = packed.batch.num_reads();
-  append(packed.batch, {row.sequences[0], 0, prefix, first - 1}, 0);
+  // Reads of the prefix that come before the first target.
+  const std::size_t idle = std::min(first - 1, prefix) - std::min(read_from, prefix);
+  std::int64_t read = packed.batch.num_reads() + static_cast<std::int64_t>(idle);
+  append(packed.batch, {row.sequences[0], 0, prefix, read_from}, 0);
   for (std::size_t t = first - 1; t < prefix; ++t, ++read) {
     for (std::size_t k = 0; k < row.sequences.size(); ++k) add_targets(read, k, t + 1);
   }
   for (std::size_t k = 0; k < row.sequences.size(); ++k) {
-    std::size_t end = row.sequences[k].size() - 1;
-    append(packed.batch, {row.sequences[k], prefix, end, first - 1}, prefix_row);
-    for (std::size_t t = std::max(prefix, first - 1); t < end; ++t, ++read) {
-      add_targets(read, k, t + 1);
-    }
+    const std::size_t end = row.sequences[k].size() - 1;
+    const std::size_t begin = std::max(prefix, first - 1);
+    read =
+        packed.batch.num_reads() + static_cast<std::int64_t>(begin - std::max(prefix, read_from));
+    append(packed.batch, {row.sequences[k], prefix, is_whole ? end + 1 : end, read_from},
+           prefix_row);
+    for (std::size_t t = begin; t < end; ++t, ++read) add_targets(read, k, t + 1);
   }
 }
 
@@ -118,15 +123,54 @@ PackedBatch pack_for_scores(std::span<const RowTokens> rows) {
 }
 
 LogProbBatch pack_for_log_probs(std::span<const RowTokens> rows, LogProbRange range) {
+  std::vector<std::size_t> first(rows.size(), 1);
+  if (range == LogProbRange::kFromDifference) {
+    std::transform(rows.begin(), rows.end(), first.begin(), first_difference);
+  }
+  return pack_for_log_probs(rows, first, false);
+}
+
+LogProbBatch pack_for_log_probs(std::span<const RowTokens> rows, std::span<const std::size_t> first,
+                                bool is_whole) {
   LogProbBatch packed;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    std::size_t first =
-        range == LogProbRange::kAll ? 1 : std::max<std::size_t>(1, first_difference(rows[i]));
-    bool has_targets = false;
-    for (const Sequence& sequence : rows[i].sequences) has_targets |= sequence.size() > first;
-    if (has_targets) append_row_targets(packed, rows[i], i, first);
+    const std::size_t row_first = std::max<std::size_t>(1, first[i]);
+    bool has_targets = is_whole;
+    for (const Sequence& sequence : rows[i].sequences) has_targets |= sequence.size() > row_first;
+    if (has_targets) append_row_targets(packed, rows[i], i, row_first, is_whole);
   }
   return packed;
+}
+
+TokenScoreBatch pack_for_token_scores(std::span<const RowTokens> rows, bool is_token_wise) {
+  TokenScoreBatch packed;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const RowTokens& row = rows[i];
+    const std::size_t prefix = shared_prefix(row);
+    const std::size_t first = first_difference(row);
+    const std::int64_t prefix_row = packed.batch.num_tokens();
+    append(packed.batch, {row.sequences[0], 0, prefix, prefix}, 0);
+    for (std::size_t k = 0; k < row.sequences.size(); ++k) {
+      const std::size_t end = row.sequences[k].size();
+      const std::size_t read_from = is_token_wise ? std::min(first, end - 1) : end - 1;
+      append(packed.batch, {row.sequences[k], prefix, end, read_from}, prefix_row);
+      for (std::size_t t = read_from; t < end; ++t) packed.places.push_back({i, k, t});
+    }
+  }
+  return packed;
+}
+
+std::vector<float> count_occurrences(std::span<const RowTokens> rows, const PackedBatch& batch) {
+  std::vector<float> counts;
+  counts.reserve(batch.ids.size());
+  for (const RowTokens& row : rows) {
+    const std::size_t prefix = shared_prefix(row);
+    counts.insert(counts.end(), prefix, static_cast<float>(row.sequences.size()));
+    for (const Sequence& sequence : row.sequences) {
+      counts.insert(counts.end(), sequence.size() - prefix, 1.0F);
+    }
+  }
+  return counts;
 }
 
 double decoder_flops(const ModelConfig& config, const PackedBatch& batch) {

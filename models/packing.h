@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "models/batch.h"
 #include "models/checkpoint/model_config.h"
@@ -29,6 +30,30 @@ enum class LogProbRange {
 /// are not packed at all. The token before the first difference is in the shared prefix and
 /// predicts all the tokens that differ.
 LogProbBatch pack_for_log_probs(std::span<const RowTokens> rows, LogProbRange range);
+
+/// Log-probabilities of tokens t >= max(1, first[row]), one entry a row.
+/// @param is_whole every token is packed and read, targets or not: for what is summed over tokens.
+LogProbBatch pack_for_log_probs(std::span<const RowTokens> rows, std::span<const std::size_t> first,
+                                bool is_whole);
+
+/// Where a read of a PackedBatch comes from.
+struct ReadPlace {
+  std::size_t row = 0;
+  std::size_t sequence = 0;
+  std::size_t position = 0;
+};
+
+struct TokenScoreBatch {
+  PackedBatch batch;
+  std::vector<ReadPlace> places;  ///< one a read
+};
+
+/// Reads the last token of each sequence, as pack_for_scores(); or, token-wise, all tokens from
+/// first_difference(row) on and the last one always.
+TokenScoreBatch pack_for_token_scores(std::span<const RowTokens> rows, bool is_token_wise);
+
+/// In how many of its row's sequences each packed token occurs.
+std::vector<float> count_occurrences(std::span<const RowTokens> rows, const PackedBatch& batch);
 
 /// FLOPs of the decoder's linear layers and attention for this batch: 2 per multiply-add; all of
 /// every layer but the last, where queries, output projection and MLP are needed for reads only.

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all learners share: the decoder, its optimizer, the division of a batch into passes, state.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/engine.h"
+#include "models/learner.h"
+#include "models/training/adamw.h"
+#include "models/training/load_decoder.h"
+#include "models/training/log_prob_head.h"
+#include "models/training/training_pass.h"
+
+namespace midpo {
+
+class DecoderLearner : public Learner {
+ public:
+  const ModelInfo& info() const override { return info_; }
+  std::int64_t num_trained_parameters() const override;
+  BatchCount count(const TrainingRow& row) const override;
+  LossReport accumulate(std::span<const TrainingRow> rows, const BatchCount& batch) override;
+  LossReport evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) override;
+  std::span<float> gradients() override;
+  double apply(double learning_rate) override;
+  void save_state(const std::string& path) const override;
+  void load_state(const std::string& path) override;
+  double least_flops(std::span<const TrainingRow> rows) const override;
+
+  /// The gradients as they stand, by parameter name, outer products written out: for checks.
+  std::vector<std::pair<std::string, at::Tensor>> named_gradients();
+
+ protected:
+  /// The subclass calls finish() once its own parameters are registered.
+  DecoderLearner(const LearnerOptions& options, const OpenedModel& model,
+                 const TrainedParts& parts);
+  void finish();
+
+  /// Loss of rows that fit one pass and, if wanted, their gradients.
+  virtual LossReport run(std::span<const TrainingRow> rows, const BatchCount& batch,
+                         bool adds_gradients) = 0;
+  /// Everything that run() computes for the rows, packed: for least_flops().
+  virtual PackedBatch pack(std::span<const TrainingRow> rows) const = 0;
+  /// FLOPs of one read in the head, forwards.
+  virtual double head_flops() const = 0;
+  /// Takes the parameters' present values into packed weights.
+  virtual void refresh() { decoder_.refresh(); }
+
+  const Backend& backend() const { return *decoder_.backend; }
+  ParameterSet& parameters() const { return *decoder_.parameters; }
+
+  LearnerOptions options_;
+  TrainDecoder decoder_;
+
+ private:
+  LossReport run_parts(std::span<const TrainingRow> rows, const BatchCount& batch,
+                       bool adds_gradients);
+  void enter();
+
+  ModelInfo info_;
+  std::unique_ptr<AdamW> optimizer_;
+  at::Tensor host_gradients_;  ///< a copy of an accelerator's, until the next step
+};
+
+/// The rows' tokens, for packing.
+std::vector<RowTokens> tokens_of(std::span<const TrainingRow> rows);
+
+/// @throws Error(kNumerics) naming the row.
+void require_finite_loss(double loss, const TrainingRow& row);
+
+std::unique_ptr<Learner> make_sft_learner(const LearnerOptions& options);
+std::unique_ptr<Learner> make_score_learner(const LearnerOptions& options);
+std::unique_ptr<Learner> make_pair_learner(const LearnerOptions& options);
+
+/// By LearnerOptions::objective. @throws Error kConfig, kCheckpoint, kDevice, kOutOfMemory
+std::unique_ptr<Learner> make_decoder_learner(const LearnerOptions& options);
+
+}  // namespace midpo

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel calls on rows of matrices, shared by the two halves of a training pass.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "models/backend.h"
+#include "models/row_chunks.h"
+#include "models/training/train_decoder.h"
+
+namespace midpo {
+
+inline const float* float_or_null(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
+}
+
+/// Address of a row of a matrix with contiguous rows.
+inline void* row_pointer(const at::Tensor& matrix, std::int64_t row) {
+  auto* bytes = static_cast<std::byte*>(matrix.mutable_data_ptr());
+  return bytes + row * matrix.stride(0) * static_cast<std::int64_t>(matrix.element_size());
+}
+
+inline DType dtype_of(at::ScalarType type) {
+  return type == at::kFloat ? DType::kFloat32 : DType::kBFloat16;
+}
+
+/// residual += delta for the chunk's rows, then out = norm(residual); out may be undefined.
+inline void add_and_normalize(const Backend& backend, const TrainDecoder& decoder,
+                              const at::Tensor& residual, const RowChunk& chunk,
+                              const at::Tensor& delta_ME, const at::Tensor& weight_E,
+                              const at::Tensor& out_ME) {
+  RmsNormArgs args;
+  args.residual = static_cast<float*>(row_pointer(residual, chunk.begin));
+  args.delta = delta_ME.const_data_ptr();
+  args.weight = float_or_null(weight_E);
+  args.out = out_ME.defined() ? out_ME.mutable_data_ptr() : nullptr;
+  args.rows = chunk.rows;
+  args.dim = decoder.config.hidden_size;
+  args.eps = static_cast<float>(decoder.config.rms_norm_eps);
+  args.dtype = dtype_of(decoder.type);
+  backend.rms_norm(args);
+}
+
+/// out = norm(residual) for the chunk's rows.
+inline void run_norm(const Backend& backend, const TrainDecoder& decoder,
+                     const at::Tensor& residual, const RowChunk& chunk, const at::Tensor& weight_E,
+                     void* out) {
+  RmsNormArgs args;
+  args.residual = static_cast<float*>(row_pointer(residual, chunk.begin));
+  args.weight = weight_E.const_data_ptr<float>();
+  args.out = out;
+  args.rows = chunk.rows;
+  args.dim = decoder.config.hidden_size;
+  args.eps = static_cast<float>(decoder.config.rms_norm_eps);
+  args.dtype = dtype_of(decoder.type);
+  backend.rms_norm(args);
+}
+
+}  // namespace midpo

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/training/train_decoder.h"
+
+namespace midpo {
+
+void TrainDecoder::refresh() {
+  for (TrainLayer& layer : layers) {
+    for (TrainLinear* linear : {&layer.qkv, &layer.q, &layer.o, &layer.gate_up, &layer.down}) {
+      linear->refresh(*parameters);
+    }
+    if (layer.mixture) layer.mixture->refresh(*parameters);
+  }
+}
+
+void TrainDecoder::expand_gate_gradients() {
+  for (TrainLayer& layer : layers) {
+    if (layer.mixture) layer.mixture->expand_gradients(*parameters);
+  }
+}
+
+}  // namespace midpo

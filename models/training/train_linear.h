@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// A projection in training: y = x W^T + b + s (x A^T) B^T, forwards and backwards.
+// Dimensions: M rows of a chunk, T rows in all, K inputs, N outputs, R LoRA rank.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "models/backend.h"
+#include "models/frozen_linear.h"
+#include "models/training/parameters.h"
+
+namespace midpo {
+
+/// A trained adapter on outputs [offset, offset + num_outputs) of a fused projection.
+struct TrainedUpdate {
+  std::int64_t offset = 0;
+  double scale = 0.0;
+  ParameterSet::Handle a_RK = 0;
+  ParameterSet::Handle b_NR = 0;
+};
+
+/// A trained weight that is rows [offset, ...) of a fused projection, and its bias.
+struct TrainedWeight {
+  std::int64_t offset = 0;
+  ParameterSet::Handle weight_NK = 0;
+  ParameterSet::Handle bias_N = 0;
+  bool has_bias = false;
+};
+
+/// One chunk's share of the adapters' gradients; chunks are summed in order, so that bits do not
+/// depend on threads.
+struct UpdateGradients {
+  std::vector<at::Tensor> a_RK, b_NR;  ///< fp32, one entry an adapter
+};
+
+class TrainLinear {
+ public:
+  TrainLinear() = default;
+
+  /// @param weight_NK in the compute dtype; @param bias_N the same, or undefined.
+  /// @param needs_input_gradient whether backward() is called for more than adapter gradients.
+  TrainLinear(at::Tensor weight_NK, at::Tensor bias_N, bool needs_input_gradient);
+
+  void add_update(const TrainedUpdate& update) { updates_.push_back(update); }
+  void add_weight(const TrainedWeight& weight) { weights_.push_back(weight); }
+
+  /// Takes the trained weights' present values; after every optimizer step.
+  void refresh(const ParameterSet& parameters);
+
+  at::Tensor forward(const ParameterSet& parameters, const at::Tensor& x_MK) const;
+
+  /// @param x_MK the forward input; may be undefined where needs_input() is false.
+  /// @param rows of the chunk that count for gradients; the others are padding.
+  /// @param wants_input_gradient else only the adapters' gradients are computed.
+  /// @return gradient of x, compute dtype, or undefined.
+  at::Tensor backward(const ParameterSet& parameters, const at::Tensor& grad_MN,
+                      const at::Tensor& x_MK, std::int64_t rows, bool wants_input_gradient,
+                      UpdateGradients& gradients) const;
+
+  /// Adds the chunks' shares to the parameters' gradients, in order.
+  void add_update_gradients(const ParameterSet& parameters,
+                            const std::vector<UpdateGradients>& chunks) const;
+
+  /// Adds grad^T x to the trained weights' gradients. @param grad_TN, x_TK all rows of the tile.
+  void add_weight_gradients(const ParameterSet& parameters, const at::Tensor& grad_TN,
+                            const at::Tensor& x_TK) const;
+
+  bool has_updates() const { return !updates_.empty(); }
+  bool has_weights() const { return !weights_.empty(); }
+  bool is_trained() const { return has_updates() || has_weights(); }
+  std::int64_t num_inputs() const { return num_inputs_; }
+  std::int64_t num_outputs() const { return num_outputs_; }
+
+ private:
+  void pack(at::Tensor weight_NK, at::Tensor bias_N);
+
+  FrozenLinear forward_;
+  FrozenLinear backward_;  ///< by the transposed weight; empty where not needed
+  std::vector<TrainedUpdate> updates_;
+  std::vector<TrainedWeight> weights_;
+  at::ScalarType type_ = at::kFloat;
+  std::int64_t num_inputs_ = 0;
+  std::int64_t num_outputs_ = 0;
+  bool needs_input_gradient_ = false;
+  bool has_bias_ = false;
+};
+
+}  // namespace midpo
