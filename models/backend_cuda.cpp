@@ -13,6 +13,8 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
+#include <mutex>
 #include <utility>
 
 #include "models/backend.h"
@@ -25,11 +27,28 @@
 namespace midpo {
 namespace {
 
+/// While it lives, ATen's flash attention sums the gradients of queries in a fixed order. The
+/// setting is the process's: one thread at a time.
+class FixedOrder {
+ public:
+  FixedOrder() : lock_(mutex()) { at::globalContext().setDeterministicAlgorithms(true, false); }
+  ~FixedOrder() { at::globalContext().setDeterministicAlgorithms(false, false); }
+  FixedOrder(const FixedOrder&) = delete;
+  FixedOrder& operator=(const FixedOrder&) = delete;
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex shared;
+    return shared;
+  }
+  std::lock_guard<std::mutex> lock_;
+};
+
 class CudaBackend final : public Backend {
  public:
-  /// Sums in a fixed order: the same training step gives the same bits.
+  /// cuBLAS gives the same bits on several streams only with a workspace of its own for each.
   explicit CudaBackend(int index) : device_(at::kCUDA, static_cast<c10::DeviceIndex>(index)) {
-    at::globalContext().setDeterministicAlgorithms(true, false);
+    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
     at::globalContext().setDeterministicFillUninitializedMemory(false);
   }
 
@@ -145,6 +164,7 @@ class CudaBackend final : public Backend {
       return rows.narrow(0, 0, tables.num_queries).reshape(q_THD.sizes());
     };
     at::Tensor unused = at::empty({2}, at::TensorOptions().dtype(at::kUInt64).device(device_));
+    FixedOrder fixed_order;
     auto [grad_q, grad_k, grad_v] = at::_flash_attention_backward(
         by_heads(tensors.grad_out), q_THD, keys_of(tensors.k, tables), keys_of(tensors.v, tables),
         by_heads(tensors.out), tensors.log_sums.narrow(1, 0, tables.num_queries).contiguous(),
