@@ -93,6 +93,7 @@ class Backend {
   virtual void rms_norm_backward(const RmsNormBackwardArgs& args) const = 0;
   virtual void rope_backward(const RopeBackwardArgs& args) const = 0;
   virtual void silu_mul_backward(const SiluMulBackwardArgs& args) const = 0;
+  /// On CPUs its rows are shared out as parallel_for() does.
   virtual void softmax_gradient(const SoftmaxGradientArgs& args) const = 0;
 
   /// attend() that also gives what attend_backward() needs.

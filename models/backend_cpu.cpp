@@ -6,6 +6,7 @@
 #include <torch/headeronly/version.h>
 
 #include <cmath>
+#include <cstddef>
 #include <ctime>
 
 #include "models/backend.h"
@@ -84,8 +85,18 @@ class CpuBackend final : public Backend {
   void silu_mul_backward(const SiluMulBackwardArgs& args) const override {
     silu_mul_backward_cpu(args, isa_);
   }
+  /// Rows are independent: any division among threads gives the same bits.
   void softmax_gradient(const SoftmaxGradientArgs& args) const override {
-    softmax_gradient_cpu(args, isa_);
+    std::int64_t row_bytes = args.vocab * (args.dtype == DType::kFloat32 ? 4 : 2);
+    at::parallel_for(0, args.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+      SoftmaxGradientArgs part = args;
+      part.logits = static_cast<std::byte*>(args.logits) + begin * row_bytes;
+      part.tokens = args.tokens + begin;
+      part.weights = args.weights == nullptr ? nullptr : args.weights + begin;
+      part.log_probs = args.log_probs + begin;
+      part.rows = end - begin;
+      softmax_gradient_cpu(part, isa_);
+    });
   }
 
   void attend_for_training(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

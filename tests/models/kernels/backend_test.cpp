@@ -134,6 +134,24 @@ TEST(CpuBackend, AttentionBitsDoNotDependOnTheNumberOfThreads) {
   EXPECT_TRUE(at::equal(shared.tensors.grad_v, alone.tensors.grad_v));
 }
 
+TEST(CpuBackend, SoftmaxGradientBitsDoNotDependOnTheNumberOfThreads) {
+  at::Tensor logits = at::randn({5, 100}).to(at::kBFloat16);
+  std::vector<std::int32_t> tokens{3, 99, 0, 7, 50};
+  std::vector<float> weights{1.0F, 2.0F, 3.0F, 4.0F, 5.0F};
+  auto run = [&](int threads, at::Tensor& gradient) {
+    at::set_num_threads(threads);
+    gradient = logits.clone();
+    std::vector<float> log_probs(5);
+    make_cpu_backend()->softmax_gradient({gradient.mutable_data_ptr(), tokens.data(),
+                                          weights.data(), log_probs.data(), 5, 100,
+                                          DType::kBFloat16});
+    return log_probs;
+  };
+  at::Tensor alone, shared;
+  EXPECT_EQ(run(1, alone), run(3, shared));
+  EXPECT_TRUE(at::equal(alone, shared));
+}
+
 TEST(CpuBackend, ParallelForRunsEachIndexOnceOnSeveralThreads) {
   at::set_num_threads(3);
   std::vector<int> runs(9);
