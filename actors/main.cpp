@@ -23,6 +23,8 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_dpo_command());
   commands.push_back(make_score_command());
   commands.push_back(make_logprob_command());
+  commands.push_back(make_generate_command());
+  commands.push_back(make_chat_command());
   commands.push_back(make_tokenize_command());
   commands.push_back(make_inspect_command());
   commands.push_back(make_evaluate_command());

@@ -19,7 +19,8 @@ DType dtype_from_name(const std::string& name) {
 
 }  // namespace
 
-void add_compute_options(OptionTable& table, ComputeConfig& config) {
+void add_compute_options(OptionTable& table, ComputeConfig& config,
+                         const std::vector<std::string>& templates) {
   table.group("Computing");
   table.choice("dtype", &config.dtype, {"float32", "bfloat16", "fp32", "bf16"},
                "Weights and activations");
@@ -29,8 +30,7 @@ void add_compute_options(OptionTable& table, ComputeConfig& config) {
   table.group("Text");
   table.integer("max_length", &config.max_length, 1, 1 << 20,
                 "Tokens a sequence may have; cut on the right");
-  table.choice("template", &config.template_name, {"training", "published"},
-               "How prompt and response are joined");
+  table.choice("template", &config.template_name, templates, "How prompt and response are joined");
 }
 
 std::vector<std::string> device_list(const ComputeConfig& config) {

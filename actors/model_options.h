@@ -21,7 +21,8 @@ struct ComputeConfig {
   std::string template_name = "training";
 };
 
-void add_compute_options(OptionTable& table, ComputeConfig& config);
+void add_compute_options(OptionTable& table, ComputeConfig& config,
+                         const std::vector<std::string>& templates = {"training", "published"});
 
 /// "cuda:0,cuda:1" -> one entry each. @throws Error(kConfig) for an empty entry or several CPUs.
 std::vector<std::string> device_list(const ComputeConfig& config);

@@ -20,6 +20,8 @@ class Command {
 std::unique_ptr<Command> make_rank_command();
 std::unique_ptr<Command> make_score_command();
 std::unique_ptr<Command> make_logprob_command();
+std::unique_ptr<Command> make_generate_command();
+std::unique_ptr<Command> make_chat_command();
 std::unique_ptr<Command> make_tokenize_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_sft_command();

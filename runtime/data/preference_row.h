@@ -27,7 +27,9 @@ struct PreferenceRow {
   std::optional<std::int32_t> better_response_id;
   std::optional<std::int32_t> safer_response_id;
   std::vector<std::optional<bool>> is_response_safe;  ///< K entries
-  bool is_plain_text = false;  ///< a `text` row: responses[0] verbatim, no prompt and no template
+  /// A `text` row: responses[0] verbatim, no prompt and no template. Where only prompts are read:
+  /// prompt_turns[0] verbatim.
+  bool is_plain_text = false;
 
   bool is_tokenized() const { return !response_ids.empty(); }
   std::size_t num_responses() const {
@@ -59,6 +61,8 @@ struct RowRequirements {
   bool needs_labels = false;  ///< better/safer ids and safety labels (policy `labels`)
   std::uint32_t min_responses = 1;
   std::uint32_t max_responses = 64;
+  /// A row is a prompt (prompt, prompt_ids, text or ids); responses and labels are not looked at.
+  bool is_prompt_only = false;
 };
 
 }  // namespace midpo

@@ -143,6 +143,22 @@ std::string with_fields(const std::string& json, const std::vector<JsonField>& f
   return result.append(json, last_end);
 }
 
+std::string without_fields(const std::string& json,
+                           const std::function<bool(std::string_view name)>& is_dropped) {
+  std::string result;
+  ObjectCursor cursor(json);
+  while (!cursor.is_at_end()) {
+    const std::string_view key = cursor.read_key();
+    const std::size_t key_begin = static_cast<std::size_t>(key.data() - json.data());
+    cursor.skip_value();
+    const std::size_t value_end = cursor.position();
+    cursor.skip_comma();
+    if (is_dropped(key.substr(1, key.size() - 2))) continue;
+    result.append(result.empty() ? "{" : ", ").append(json, key_begin, value_end - key_begin);
+  }
+  return result.empty() ? "{}" : result + "}";
+}
+
 std::string json_number(double value) {
   if (!std::isfinite(value)) {
     throw Error(ErrorCode::kNumerics, std::string("json_number: the value is ") +

@@ -2,6 +2,7 @@
 // Writing results into a row's own JSON text, without touching the rest of it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,11 @@ struct JsonField {
 /// a new one is appended in the order given. Everything else stays byte for byte.
 /// @param json  a valid JSON object without duplicate keys, as PreferenceRow::json holds it.
 std::string with_fields(const std::string& json, const std::vector<JsonField>& fields);
+
+/// The row's JSON object without the top-level fields whose names (as the JSON spells them) satisfy
+/// the predicate.
+std::string without_fields(const std::string& json,
+                           const std::function<bool(std::string_view name)>& is_dropped);
 
 /// Shortest decimal text that reads back as the same double, always with a point or an exponent;
 /// @throws Error(kNumerics) for NaN and Inf, which JSON cannot express.

@@ -80,6 +80,24 @@ void fill_prompt_and_responses(const RowFields& fields, PreferenceRow& row) {
   }
 }
 
+/// A row of a job that only wants prompts, whatever else it has.
+void fill_prompt_only(const RowFields& fields, PreferenceRow& row) {
+  if (fields.prompt) return fill_prompt(*fields.prompt, row);
+  if (fields.prompt_ids) {
+    row.prompt_ids = as_token_ids(*fields.prompt_ids, "prompt_ids");
+  } else if (fields.text) {
+    row.prompt_turns = {as_text(*fields.text, "text")};
+    row.is_plain_text = true;
+  } else if (fields.ids) {
+    row.prompt_ids = as_token_ids(*fields.ids, "ids");
+  } else {
+    throw RowProblem("prompt is missing or null, and so are prompt_ids, text and ids");
+  }
+  if (row.prompt_turns.empty() && row.prompt_ids.empty()) {
+    throw RowProblem("the token ids of the prompt are an empty list");
+  }
+}
+
 void require_count(std::size_t count, const RowRequirements& requirements) {
   const std::string found = "has " + std::to_string(count) + " responses; ";
   if (count < requirements.min_responses) {
@@ -147,6 +165,7 @@ void fill_labels(const RowFields& fields, const RowRequirements& requirements, P
 }  // namespace
 
 void fill_row(const RowFields& fields, const RowRequirements& requirements, PreferenceRow& row) {
+  if (requirements.is_prompt_only) return fill_prompt_only(fields, row);
   fill_prompt_and_responses(fields, row);
   require_no_empty_ids(row);
   require_count(row.num_responses(), requirements);

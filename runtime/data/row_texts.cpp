@@ -55,6 +55,10 @@ void fill_conversations(const RowFields& fields, PreferenceRow& row) {
 
 }  // namespace
 
+void fill_prompt(const JsonValue& prompt, PreferenceRow& row) {
+  row.prompt_turns = as_turns(prompt);
+}
+
 void fill_chosen_rejected(const RowFields& fields, PreferenceRow& row) {
   required(fields.chosen, "chosen");
   required(fields.rejected, "rejected");

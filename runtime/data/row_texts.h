@@ -7,6 +7,9 @@
 
 namespace midpo {
 
+/// The prompt alone. @throws RowProblem
+void fill_prompt(const JsonValue& prompt, PreferenceRow& row);
+
 /// From prompt and one of responses, response_0 ..., response. @throws RowProblem
 void fill_texts(const RowFields& fields, PreferenceRow& row);
 

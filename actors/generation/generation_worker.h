@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "actors/generation/generated_row.h"
+#include "models/generation/response_text.h"
+
+namespace midpo {
+
+/// One generator with the rows it is writing. Not thread-safe; no CAF.
+class GenerationWorker {
+ public:
+  /// @param device  index into the job's replicas.
+  GenerationWorker(std::shared_ptr<const GenerationJob> job, std::size_t device);
+
+  void submit(std::shared_ptr<const PromptRow> row);
+
+  /// Prompts not yet begun: who feeds it keeps some there.
+  std::size_t num_waiting() const { return generator_->num_waiting(); }
+  bool is_idle() const { return generator_->is_idle(); }
+
+  /// One step of everything that runs. @return rows all of whose responses are now complete.
+  std::vector<GeneratedRow> step();
+
+ private:
+  struct Writing {
+    std::vector<ResponseText> texts;  ///< empty without a tokenizer
+    GeneratedRow row;
+    std::size_t num_unfinished = 0;
+  };
+
+  /// @return whether the response has ended.
+  bool add_token(Writing& writing, const TokenEvent& event);
+
+  std::shared_ptr<const GenerationJob> job_;
+  std::unique_ptr<Generator> generator_;
+  std::map<std::uint64_t, Writing> writing_;
+};
+
+}  // namespace midpo
