@@ -27,6 +27,7 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_chat_command());
   commands.push_back(make_tokenize_command());
   commands.push_back(make_inspect_command());
+  commands.push_back(make_export_command());
   commands.push_back(make_evaluate_command());
   commands.push_back(make_arena_command());
   commands.push_back(make_report_command());

@@ -24,6 +24,7 @@ std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_chat_command();
 std::unique_ptr<Command> make_tokenize_command();
 std::unique_ptr<Command> make_inspect_command();
+std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_sft_command();
 std::unique_ptr<Command> make_reward_command();
 std::unique_ptr<Command> make_cost_command();
