@@ -126,6 +126,11 @@ class Learner {
   /// kOutOfMemory.
   virtual LossReport accumulate(std::span<const TrainingRow> rows, const BatchCount& batch) = 0;
 
+  /// What must hold before the first step of a new run, on some of its rows. kRouter: with gates at
+  /// (0,0), (1,0) and (0,1) the mixture gives the log-probs of the base and of each expert.
+  /// @throws Error(kNumerics) saying what differs.
+  virtual void check_start(std::span<const TrainingRow> /*rows*/) {}
+
   /// The same numbers, nothing added.
   virtual LossReport evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) = 0;
 

@@ -131,6 +131,7 @@ TrainingSession::Step TrainingSession::train(std::span<const TrainingRow> rows) 
   LossReport report;
   double norm = 0.0;
   try {
+    if (state_.global_step == 0) learner_->check_start(rows);
     report = accumulate(rows, count);
     if (state_.global_step == 0) check_start(report, rows, count);
     norm = learner_->apply(learning_rate);

@@ -2,7 +2,9 @@
 // Losses of pairs of responses: DPO and its relatives for adapters or whole models, and the router.
 #include <ATen/ops/from_blob.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "models/checkpoint/router_writer.h"
@@ -60,6 +62,14 @@ class PairLearner : public LanguageLearner {
 
   PackedBatch pack(std::span<const TrainingRow> rows) const override {
     return pack_pairs(tokens_of(rows)).batch;
+  }
+
+  /// The policy's log-prob sums of each row's pair.
+  std::vector<PairSums> log_prob_sums(std::span<const TrainingRow> rows) {
+    const std::vector<RowTokens> tokens = tokens_of(rows);
+    const LogProbBatch packed = pack_pairs(tokens);
+    const Forward forward = this->forward(packed, gates_of(tokens, packed, {1, 1}));
+    return sum_by_row(packed, forward.head.log_probs, rows.size());
   }
 
  private:
@@ -146,6 +156,18 @@ class RouterLearner final : public PairLearner {
 
   void describe_experts(RouterToWrite experts) { experts_ = std::move(experts); }
 
+  void check_start(std::span<const TrainingRow> rows) override {
+    constexpr std::size_t kMostRows = 2;
+    rows = rows.first(std::min(rows.size(), kMostRows));
+    guard_engine("checking the mixture before the first step", [&] {
+      compare(rows, {0.0, 0.0}, "");
+      compare(rows, {1.0, 0.0}, options_.safety_adapter);
+      compare(rows, {0.0, 1.0}, options_.helpfulness_adapter);
+      refresh();
+      return 0;
+    });
+  }
+
   void export_weights(const std::string& directory) const override {
     RouterToWrite router = experts_;
     router.tensors = parameter_tensors(parameters(), at::kFloat);
@@ -153,6 +175,30 @@ class RouterLearner final : public PairLearner {
   }
 
  private:
+  /// The mixture at constant gates against an engine that knows nothing of mixtures.
+  void compare(std::span<const TrainingRow> rows, std::array<double, 2> gates,
+               const std::string& adapter) {
+    const double tolerance = options_.model.dtype == DType::kFloat32 ? 1e-4 : 2e-2;
+    ModelOptions expert = options_.model;
+    expert.adapter_path = adapter;
+    const auto wanted = make_reference_engine(expert)->score(tokens_of(rows));
+    decoder_.fix_gates(gates[0], gates[1]);
+    const std::vector<PairSums> got = log_prob_sums(rows);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      for (std::size_t k = 0; k < 2; ++k) {
+        const double mixed = got[i].log_probs[k];
+        const double alone = wanted[i][k];
+        require(std::abs(mixed - alone) <= tolerance * (1.0 + std::abs(alone)),
+                ErrorCode::kNumerics,
+                "row " + std::to_string(rows[i].row) + ": gates at (" + std::to_string(gates[0]) +
+                    ", " + std::to_string(gates[1]) + ") give the log-prob " +
+                    std::to_string(mixed) + ", " +
+                    (adapter.empty() ? "the base model" : adapter + " alone") + " gives " +
+                    std::to_string(alone) + "; the mixture does not stand on these weights");
+      }
+    }
+  }
+
   RouterToWrite experts_;
 };
 

@@ -12,6 +12,12 @@ void TrainDecoder::refresh() {
   }
 }
 
+void TrainDecoder::fix_gates(double alpha, double beta) {
+  for (TrainLayer& layer : layers) {
+    if (layer.mixture) layer.mixture->fix_gates(alpha, beta);
+  }
+}
+
 void TrainDecoder::expand_gate_gradients() {
   for (TrainLayer& layer : layers) {
     if (layer.mixture) layer.mixture->expand_gradients(*parameters);

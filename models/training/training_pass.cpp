@@ -16,16 +16,24 @@
 namespace midpo {
 namespace {
 
-/// On CPUs: enough chunks for the cores, each large enough for its GEMMs.
+/// On CPUs: the same number of chunks whatever the rows, nearly equal, so that threads get equal
+/// shares; more only where chunks would outgrow the caches, fewer where they would be tiny.
 std::vector<RowChunk> cut_rows(const Backend& backend, std::int64_t rows) {
   constexpr std::int64_t kChunks = 8;
   constexpr std::int64_t kFewestRows = 64;
-  std::int64_t most = backend.rows_per_call();
-  if (backend.device().is_cpu()) {
-    most = std::min(most, std::max(kFewestRows, (rows + kChunks - 1) / kChunks));
-    most = round_up(most, backend.row_multiple());
+  const std::int64_t multiple = backend.row_multiple();
+  if (!backend.device().is_cpu()) return row_chunks(rows, backend.rows_per_call(), multiple);
+  const std::int64_t units = (rows + multiple - 1) / multiple;
+  const std::int64_t most = backend.rows_per_call() / multiple;
+  std::int64_t count = std::min(kChunks, std::max<std::int64_t>(1, rows / kFewestRows));
+  count = round_up(std::max(count, (units + most - 1) / most), count);
+  std::vector<RowChunk> chunks;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t begin = units * i / count * multiple;
+    const std::int64_t end = units * (i + 1) / count * multiple;
+    if (begin < end) chunks.push_back({begin, std::min(end, rows) - begin, end - begin});
   }
-  return row_chunks(rows, most, backend.row_multiple());
+  return chunks;
 }
 
 }  // namespace

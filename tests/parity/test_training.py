@@ -280,3 +280,58 @@ def test_bits_do_not_depend_on_threads(tmp_path):
     two = oracle.learn(base, **request, num_threads=2, save_state=str(tmp_path / "two"))
     assert one["steps"] == two["steps"]
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_twenty_steps_equal_trls_own_trainer(tmp_path):
+    import datasets
+    import trl
+
+    class Trainer(trl.DPOTrainer):
+        """TRL's, on rows that are tokenised already, in their order."""
+
+        def _prepare_dataset(self, dataset, *_):
+            return dataset
+
+        def _get_train_sampler(self, *_):
+            return torch.utils.data.SequentialSampler(self.train_dataset)
+
+    base = make_language_model(tmp_path / "base", "llama_gqa")
+    make_tokenizer(base)
+    rows = [row for batch in batches_of(pair_rows()) for row in batch]
+    shared = [oracle.first_difference(*row["sequences"]) for row in rows]
+    data = [{"prompt_ids": row["sequences"][0][:prompt], "chosen_ids": row["sequences"][0][prompt:],
+             "rejected_ids": row["sequences"][1][prompt:]} for row, prompt in zip(rows, shared)]
+    model = make_adapter(tmp_path / "adapter", base, ["down_proj"])
+    reference = transformers.AutoModelForCausalLM.from_pretrained(base)
+    config = trl.DPOConfig(
+        output_dir=str(tmp_path / "trl"), per_device_train_batch_size=2, num_train_epochs=1,
+        learning_rate=1e-3, lr_scheduler_type="constant", warmup_steps=0, adam_beta2=0.95,
+        max_grad_norm=1.0, max_length=512, use_cpu=True, report_to=[], save_strategy="no",
+        logging_steps=1, bf16=False, gradient_checkpointing=False, disable_tqdm=True)
+    trainer = Trainer(model=model, ref_model=reference, args=config,
+                      train_dataset=datasets.Dataset.from_list(data),
+                      processing_class=transformers.AutoTokenizer.from_pretrained(base))
+    trainer.train()
+    wanted = [entry for entry in trainer.state.log_history if "loss" in entry]
+    own = []
+    with torch.no_grad():
+        for row, first in zip(rows, shared):
+            sums = [oracle.token_log_probs(reference, ids)[first - 1:].sum().item()
+                    for ids in row["sequences"]]
+            own.append({"sequences": row["sequences"], "reference_chosen": sums[0],
+                        "reference_rejected": sums[1]})
+    got = oracle.learn(base, objective="pairs", resume_adapter=str(tmp_path / "adapter"),
+                       lora=dict(rank=4, alpha=8), learning_rates=[1e-3] * STEPS,
+                       batches=[own[i:i + 2] for i in range(0, len(own), 2)])
+    for ours, theirs in zip(got["steps"], wanted, strict=True):
+        close(ours["loss"], theirs["loss"], CURVE_TOLERANCE)
+        for name in ("rewards/margins", "rewards/chosen", "rewards/accuracies"):
+            close(ours[name], theirs[name], 1e-3)
+
+
+def make_tokenizer(folder):
+    """TRL wants one, even for rows that are tokenised."""
+    from tokenizers import Tokenizer, models
+    tokenizer = Tokenizer(models.WordLevel({f"t{i}": i for i in range(VOCAB)}, unk_token="t0"))
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="t1", eos_token="t2",
+                                         pad_token="t0").save_pretrained(folder)
