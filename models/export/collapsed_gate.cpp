@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/export/collapsed_gate.h"
 
+#include <cmath>
+
+#include "models/checkpoint/checkpoint_error.h"
 #include "models/export/float_values.h"
 
 namespace midpo {
@@ -33,7 +36,15 @@ CollapsedGate collapse_gate(const WeightFiles& files, const GateTensors& gate) {
     bias += dot(weight, float_values(files.require_tensor(gate.biases[i])));
     weight = times(weight, float_values(files.require_tensor(gate.weights[i])));
   }
-  return {{weight.begin(), weight.end()}, static_cast<float>(bias)};
+  const CollapsedGate collapsed{{weight.begin(), weight.end()}, static_cast<float>(bias)};
+  bool is_finite = std::isfinite(collapsed.bias);
+  for (const float value : collapsed.weight) is_finite = is_finite && std::isfinite(value);
+  if (!is_finite) {
+    refuse_checkpoint(files.require_tensor(gate.weights[0]).file,
+                      "the gate of " + quote_name(gate.weights[0]) +
+                          " is not finite in fp32; the file is damaged or its training diverged");
+  }
+  return collapsed;
 }
 
 }  // namespace midpo

@@ -14,7 +14,8 @@ struct CollapsedGate {
   float bias = 0.0F;
 };
 
-/// Multiplied in fp64, rounded once. @throws Error(kCheckpoint) for tensors that are not floats.
+/// Multiplied in fp64, rounded once. @throws Error(kCheckpoint) for tensors that are not floats,
+/// and for a gate that is not finite.
 CollapsedGate collapse_gate(const WeightFiles& files, const GateTensors& gate);
 
 }  // namespace midpo

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/export/merged_export.h"
 
+#include <cmath>
 #include <cstdlib>
+#include <limits>
 
+#include "models/checkpoint/checkpoint_error.h"
 #include "models/checkpoint/model_writer.h"
 #include "models/export/base_model.h"
 #include "models/export/float_values.h"
@@ -52,6 +55,20 @@ std::vector<float> merged_values(const StoredTensor& stored, const std::string& 
   return values;
 }
 
+/// @throws Error(kCheckpoint) for a sum that the type to write cannot hold.
+void require_representable(const std::vector<float>& values, StoredType type,
+                           const StoredTensor& stored) {
+  constexpr float kLargestFloat16 = 65504.0F;
+  const float largest =
+      type == StoredType::kFloat16 ? kLargestFloat16 : std::numeric_limits<float>::max();
+  for (const float value : values) {
+    if (std::abs(value) <= largest) continue;  // false for NaN
+    refuse_checkpoint(stored.file, "tensor " + quote_name(stored.name) + " merged holds " +
+                                       std::to_string(value) + ", which " + stored_type_name(type) +
+                                       " cannot; try another --dtype, or look for damage");
+  }
+}
+
 bool is_adapted(const std::string& module, const std::vector<Part>& parts) {
   for (const Part& part : parts) {
     if (part.adapter.find(module) != nullptr) return true;
@@ -70,7 +87,9 @@ std::vector<TensorToWrite> merged_tensors(const BaseModel& base, const std::vect
     if (!is_floating(stored.type) || (type == stored.type && !is_adapted(module, parts))) continue;
     tensor.type = type;
     tensor.make_bytes = [&stored, &parts, module, type] {
-      return stored_bytes(merged_values(stored, module, parts), type);
+      const std::vector<float> values = merged_values(stored, module, parts);
+      require_representable(values, type, stored);
+      return stored_bytes(values, type);
     };
   }
   return tensors;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """midpo export: directories that plain transformers loads, against the mixture as torch hooks."""
 import json
+import shutil
 
 import peft
 import pytest
@@ -66,6 +67,26 @@ def test_generation_uses_the_cache(midpo, mixture, tmp_path):
     with_cache = loaded.generate(IDS, **options)
     assert torch.equal(with_cache, loaded.generate(IDS, use_cache=False, **options))
     assert torch.equal(with_cache, mixture.oracle().generate(IDS, **options))
+
+
+def test_generation_equals_that_of_midpo(midpo, model_folders, tmp_path):
+    # Without its tokenizer, which does not know every id of the random model.
+    base = shutil.copytree(model_folders("--models", "base") / "base", tmp_path / "base",
+                           ignore=shutil.ignore_patterns("tokenizer*"))
+    mixture = Mixture(base, tmp_path)
+    prompts = [[1, 5, 9, 40, 7], [1, 300, 2, 77], [1, 8, 8, 8, 6, 4, 2, 1, 9, 999]]
+    rows = midpo.write_jsonl(tmp_path / "prompts.jsonl", [{"prompt_ids": ids} for ids in prompts])
+    midpo.run_ok("generate", "--model", mixture.base, *mixture.arguments(), "--data", rows,
+                 "--output", tmp_path / "out.jsonl", "--max-new-tokens", 16, "--ignore-eos",
+                 "--log-probs")
+    loaded = load_export(export(midpo, mixture, tmp_path / "out"))
+    for ids, row in zip(prompts, midpo.read_jsonl(tmp_path / "out.jsonl"), strict=True):
+        theirs = loaded.generate(torch.tensor([ids]), max_new_tokens=16, do_sample=False,
+                                 eos_token_id=None, pad_token_id=0)[0]
+        assert row["response_ids"] == theirs[len(ids):].tolist()
+        log_probs = torch.log_softmax(logits(loaded, theirs[None]), -1)[0, len(ids) - 1:-1]
+        wanted = log_probs.gather(1, theirs[len(ids):, None])[:, 0]
+        assert_close(torch.tensor(row["response_log_probs"]), wanted)
 
 
 def test_a_published_router_gives_the_same_mixture(midpo, mixture, tmp_path):

@@ -58,6 +58,14 @@ TEST_F(MergedExportTest, StoresTheTypeAskedFor) {
   EXPECT_THAT(parts_.read("out/config.json"), HasSubstr(R"("torch_dtype": "bfloat16")"));
 }
 
+TEST_F(MergedExportTest, RefusesWhatTheTypeCannotHold) {
+  MergedExport model = merged();
+  model.type = StoredType::kFloat16;
+  model.adapters[0].weights = {1.0, 70'000.0};
+  EXPECT_THAT(refusal(model), HasSubstr("layers.1.mlp.down_proj.weight\" merged holds 70000.5"));
+  EXPECT_FALSE(std::filesystem::exists(parts_.file("out")));
+}
+
 TEST_F(MergedExportTest, RefusesAnAdapterOfAnotherShape) {
   AdapterToWrite expert = parts_.expert();
   expert.factors[1].in_features = 5;

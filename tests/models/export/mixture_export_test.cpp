@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "models/checkpoint/strict_json.h"
 #include "models/export/embedded_files.h"
 #include "tests/models/export/small_parts.h"
@@ -79,6 +81,14 @@ TEST_F(MixtureExportTest, RefusesARouterOfAnotherScale) {
   router.lora_scale = 1.0;
   write_router(parts_.file("router"), router);
   EXPECT_THAT(refusal(), HasSubstr("trained with experts of another scale"));
+}
+
+TEST_F(MixtureExportTest, RefusesAGateThatIsNotFinite) {
+  RouterToWrite router = parts_.router();
+  const float nan = std::nanf("");
+  router.tensors.back().data = &nan;
+  write_router(parts_.file("router"), router);
+  EXPECT_THAT(refusal(), HasSubstr("the gate of \"layers.1.beta.0.weight\" is not finite"));
 }
 
 TEST_F(MixtureExportTest, RefusesARouterOfAnotherBase) {
