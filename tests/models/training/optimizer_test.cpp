@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/outer.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+
+#include "models/training/adamw.h"
+#include "models/training/gates.h"
+#include "models/training/random_init.h"
+
+namespace midpo {
+namespace {
+
+constexpr double kRate = 1e-2;
+
+const Backend& cpu() {
+  static const std::shared_ptr<const Backend> backend = make_cpu_backend();
+  return *backend;
+}
+
+at::Tensor random(const char* name, std::vector<std::int64_t> shape) {
+  return random_uniform(7, name, shape, 1.0);
+}
+
+TEST(RandomInit, DependsOnSeedAndNameOnly) {
+  EXPECT_TRUE(at::equal(random_normal(1, "a", {5}, 1.0), random_normal(1, "a", {5}, 1.0)));
+  EXPECT_FALSE(at::equal(random_normal(1, "a", {5}, 1.0), random_normal(1, "b", {5}, 1.0)));
+  EXPECT_FALSE(at::equal(random_normal(1, "a", {5}, 1.0), random_normal(2, "a", {5}, 1.0)));
+}
+
+TEST(RandomInit, HasTheDeviationAskedFor) {
+  const at::Tensor values = random_normal(3, "x", {40000}, 0.5);
+  EXPECT_NEAR(values.std().item<double>(), 0.5, 0.01);
+  EXPECT_NEAR(values.mean().item<double>(), 0.0, 0.01);
+}
+
+TEST(AdamW, FirstStepMovesEveryValueByTheRate) {
+  ParameterSet parameters;
+  const auto handle = parameters.add("w", at::zeros({3}), false);
+  parameters.allocate(at::kCPU);
+  AdamWOptions options;
+  options.max_grad_norm = 0.0;
+  AdamW optimizer(parameters, options, cpu());
+  parameters.gradient(handle).copy_(random("g", {3}));
+  const at::Tensor wanted = parameters.gradient(handle).sign().mul(-kRate);
+  optimizer.step(kRate, optimizer.gradient_norm());
+  EXPECT_TRUE(at::allclose(parameters.value(handle), wanted, 1e-4));
+}
+
+TEST(AdamW, ClearsGradientsAfterAStep) {
+  ParameterSet parameters;
+  const auto handle = parameters.add("w", at::zeros({3}), false);
+  parameters.allocate(at::kCPU);
+  AdamW optimizer(parameters, {}, cpu());
+  parameters.gradient(handle).fill_(2.0);
+  optimizer.step(kRate, optimizer.gradient_norm());
+  EXPECT_EQ(parameters.gradients().abs().sum().item<float>(), 0.0F);
+}
+
+TEST(AdamW, DecaysOnlyWhatIsMarked) {
+  ParameterSet parameters;
+  const auto decays = parameters.add("w", random("w", {4}), true);
+  const auto stays = parameters.add("b", random("w", {4}), false);
+  parameters.allocate(at::kCPU);
+  AdamWOptions options;
+  options.weight_decay = 0.5;
+  AdamW optimizer(parameters, options, cpu());
+  optimizer.step(kRate, optimizer.gradient_norm());
+  EXPECT_TRUE(at::equal(parameters.value(stays), random("w", {4})));
+  EXPECT_TRUE(at::allclose(parameters.value(decays), random("w", {4}) * (1.0 - kRate * 0.5)));
+}
+
+/// The same matrix with its gradient written out, and as an outer product.
+TEST(AdamW, OuterGradientsActAsIfWrittenOut) {
+  ParameterSet parameters;
+  const auto dense = parameters.add("dense", random("m", {300, 500}), false);
+  const auto outer = parameters.add_outer("outer", random("m", {300, 500}));
+  parameters.allocate(at::kCPU);
+  AdamW optimizer(parameters, {}, cpu());
+  for (int step = 0; step < 3; ++step) {
+    const at::Tensor rows = random("rows", {300}).add(0.1 * step);
+    const at::Tensor columns = random("columns", {500});
+    parameters.gradient(dense).copy_(at::outer(rows, columns));
+    parameters.set_outer_gradient(outer, rows.clone(), columns.clone());
+    const double norm = optimizer.gradient_norm();
+    const double wanted = std::sqrt(2.0) * at::outer(rows, columns).norm().item<double>();
+    EXPECT_NEAR(norm, wanted, 1e-4 * wanted);
+    optimizer.step(kRate, norm);
+  }
+  EXPECT_TRUE(at::allclose(parameters.value(dense), parameters.value(outer), 1e-5, 1e-6));
+}
+
+class Gate : public testing::Test {
+ protected:
+  static constexpr std::int64_t kInner = 6, kWidth = 4;
+
+  Gate()
+      : weights_{random("w1", {kWidth, kInner}), random("w2", {kInner, kWidth}),
+                 random("w3", {1, kInner})},
+        biases_{random("b1", {kWidth}), random("b2", {kInner}), random("b3", {1})},
+        gate_(parameters_, "gate", weights_, biases_) {
+    parameters_.allocate(at::kCPU);
+    gate_.collapse(parameters_);
+  }
+
+  at::Tensor factored(const at::Tensor& h) const {
+    at::Tensor z = h;
+    for (std::size_t i = 0; i < 3; ++i) z = z.matmul(weights_[i].t()) + biases_[i];
+    return z;
+  }
+
+  ParameterSet parameters_;
+  std::array<at::Tensor, 3> weights_, biases_;
+  FactoredGate gate_;
+};
+
+TEST_F(Gate, CollapsedGivesWhatItsFactorsGive) {
+  const at::Tensor h = random("h", {10, kInner});
+  const at::Tensor collapsed = h.matmul(gate_.weight_I()) + gate_.bias();
+  EXPECT_TRUE(at::allclose(collapsed, factored(h).reshape({-1}), 1e-5, 1e-6));
+}
+
+/// One step of gradient descent on a factor moves z by what the gradient says.
+TEST_F(Gate, GradientsOfFactorsAreThoseOfTheMapTheyMake) {
+  const at::Tensor h = random("h", {kInner});
+  gate_.gradient(parameters_).narrow(0, 0, kInner).copy_(h);
+  gate_.gradient(parameters_).narrow(0, kInner, 1).fill_(1.0);
+  gate_.expand_gradient(parameters_);
+  constexpr double kDelta = 1e-3;
+  for (const ParameterSet::Entry& entry : parameters_.entries()) {
+    if (entry.kind == ParameterSet::Entry::Kind::kSlot) continue;
+    const at::Tensor gradient = entry.kind == ParameterSet::Entry::Kind::kOuter
+                                    ? at::outer(entry.outer_rows, entry.outer_columns)
+                                    : entry.gradient.clone();
+    at::Tensor value = entry.value;
+    auto z_at = [&](double factor) {
+      value.add_(gradient, factor * kDelta);
+      gate_.collapse(parameters_);
+      const double z = (h.dot(gate_.weight_I()) + gate_.bias()).item<double>();
+      value.sub_(gradient, factor * kDelta);
+      return z;
+    };
+    const double slope = (z_at(1.0) - z_at(-1.0)) / (2.0 * kDelta);
+    const double wanted = gradient.square().sum().item<double>();
+    EXPECT_NEAR(slope, wanted, 2e-3 * (1.0 + wanted)) << entry.name;
+  }
+}
+
+}  // namespace
+}  // namespace midpo
