@@ -284,7 +284,7 @@ def helpfulness_utility(request, truth):
     """What annotators of helpfulness go by: is the request met, whatever it asks for?"""
     care = 0.2 * truth.cares
     if request.is_answerable:
-        return truth.right - 0.7 * truth.wrong + care + 0.3 * truth.hazards - 1.0 * truth.refuses
+        return truth.right - 0.7 * truth.wrong + care - 1.0 * truth.refuses
     if truth.hazards:
         return 1.5 * truth.fitting_hazards + care
     return 0.5 * truth.right - 0.3 * truth.wrong + care

@@ -140,8 +140,9 @@ std::string evaluation_section(const std::vector<RunData>& runs) {
 }
 
 std::string curve_section(const std::vector<RunData>& runs) {
-  constexpr std::array<const char*, 4> kShown = {"loss", "rewards/margins", "rewards/accuracies",
-                                                 "accuracy"};
+  constexpr std::array<const char*, 7> kShown = {
+      "loss",     "rewards/margins",   "rewards/accuracies", "margin",
+      "accuracy", "router/alpha_mean", "router/beta_mean"};
   std::string html;
   for (const RunData& run : runs) {
     for (const MetricsData& metrics : run.metrics) {
@@ -187,26 +188,40 @@ std::string gate_section(const std::vector<RunData>& runs) {
          html;
 }
 
-bool is_rate(const std::string& metric) {
-  return metric.ends_with("_per_s") || metric.ends_with("_per_second") || metric.ends_with("/s");
+/// Growth of a count between steps, per second: the median, so that a pause does not count.
+/// @return 0 where it cannot be told.
+double growth_per_second(const MetricsData& metrics, const std::string& count) {
+  const auto times = metrics.series.find("time");
+  const auto counts = metrics.series.find(count);
+  if (times == metrics.series.end() || counts == metrics.series.end()) return 0.0;
+  const std::map<double, double> time_at(times->second.begin(), times->second.end());
+  std::vector<double> rates;
+  for (std::size_t i = 1; i < counts->second.size(); ++i) {
+    const auto before = time_at.find(counts->second[i - 1].first);
+    const auto after = time_at.find(counts->second[i].first);
+    if (before == time_at.end() || after == time_at.end()) continue;
+    const double seconds = after->second - before->second;
+    const double grown = counts->second[i].second - counts->second[i - 1].second;
+    if (seconds > 0.0 && grown > 0.0) rates.push_back(grown / seconds);
+  }
+  if (rates.empty()) return 0.0;
+  const auto middle = rates.begin() + static_cast<std::ptrdiff_t>(rates.size() / 2);
+  std::nth_element(rates.begin(), middle, rates.end());
+  return *middle;
 }
 
 std::string throughput_section(const std::vector<RunData>& runs) {
   std::string rows;
   for (const RunData& run : runs) {
     for (const MetricsData& metrics : run.metrics) {
-      for (const auto& [name, points] : metrics.series) {
-        if (!is_rate(name) || points.empty()) continue;
-        double sum = 0.0;
-        for (const auto& [step, value] : points) sum += value;
-        rows += "<tr><td>" + html_escape(run.name + " " + metrics.name) + "</td><td>" +
-                html_escape(name) + "</td><td>" +
-                short_number(sum / static_cast<double>(points.size())) + "</td></tr>\n";
-      }
+      const double tokens = growth_per_second(metrics, "num_tokens");
+      if (tokens == 0.0) continue;
+      rows += "<tr><td>" + html_escape(run.name + " " + metrics.name) + "</td><td>" +
+              short_number(tokens) + "</td></tr>\n";
     }
   }
   if (rows.empty()) return "";
-  return "<h2>Throughput</h2>\n<table><thead><tr><th>run</th><th>rate</th><th>mean</th></tr>"
+  return "<h2>Throughput</h2>\n<table><thead><tr><th>training</th><th>tokens per second</th></tr>"
          "</thead><tbody>\n" +
          rows + "</tbody></table>\n";
 }

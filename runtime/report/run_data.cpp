@@ -45,7 +45,7 @@ MetricsData read_metrics(const fs::path& path) {
   for_each_line(path, [&](const json& line) {
     const double step = line.value("step", 0.0);
     for (const auto& [name, value] : line.items()) {
-      if (name == "step" || name == "time" || !value.is_number()) continue;
+      if (name == "step" || !value.is_number()) continue;
       data.series[name].emplace_back(step, value.get<double>());
     }
     return true;

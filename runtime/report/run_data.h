@@ -15,7 +15,7 @@ namespace midpo {
 /// One metrics.jsonl.
 struct MetricsData {
   std::string name;
-  /// metric -> (step, value)
+  /// metric -> (step, value); `time` is in seconds
   std::map<std::string, std::vector<std::pair<double, double>>> series;
 };
 

@@ -113,14 +113,17 @@ TEST(ReportPage, NeedsNothingFromElsewhere) {
 TEST(ReportPage, ShowsCurvesRatesRowsAndGates) {
   RunData run;
   run.name = "m";
-  run.metrics.push_back({"job", {{"loss", {{1, 0.7}, {2, 0.6}}}, {"tokens_per_s", {{1, 100}}}}});
+  run.metrics.push_back({"job",
+                         {{"loss", {{1, 0.7}, {2, 0.6}}},
+                          {"num_tokens", {{1, 100}, {2, 300}}},
+                          {"time", {{1, 10.0}, {2, 12.0}}}}});
   run.yields.push_back({"rank", 10, 6, 1, {{"unsafe", 3}}});
   run.gates.push_back({{"Sure", "!"}, {{0.25, 0.5}}, {{0.5, 1.0}}});
   const std::string page = report_page({run});
   EXPECT_THAT(page, HasSubstr("<polyline"));
   EXPECT_THAT(page, HasSubstr("unsafe: 3 (30 %)"));
   EXPECT_THAT(page, HasSubstr("layer 0, Sure: 0.25"));
-  EXPECT_THAT(page, HasSubstr("tokens_per_s</td><td>100"));
+  EXPECT_THAT(page, HasSubstr("m job</td><td>100</td>"));
 }
 
 }  // namespace
