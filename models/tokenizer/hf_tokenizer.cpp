@@ -108,9 +108,9 @@ class HfTokenizer : public TokenizerWithRoles {
     std::vector<std::string> tokens;
     tokens.reserve(ids.size());
     for (const std::int32_t id : ids) {
-      std::string token = text_of(id);
-      if (skip_special_tokens && added_.is_special(token)) continue;
-      tokens.push_back(std::move(token));
+      std::optional<std::string> token = text_of(id);
+      if (!token || (skip_special_tokens && added_.is_special(*token))) continue;
+      tokens.push_back(std::move(*token));
     }
     return parts_.decoder.decode(std::move(tokens));
   }
@@ -160,12 +160,11 @@ class HfTokenizer : public TokenizerWithRoles {
     }
   }
 
-  std::string text_of(std::int32_t id) const {
+  /// Null for an id without a token: models whose vocabulary is padded can give such ids.
+  std::optional<std::string> text_of(std::int32_t id) const {
     if (const std::string* text = added_.text_of(id)) return *text;
     if (const auto token = parts_.model.token_of(id)) return std::string(*token);
-    throw Error(ErrorCode::kData, "token id " + std::to_string(id) +
-                                      " is not in the vocabulary, whose ids are below " +
-                                      std::to_string(vocab_size()));
+    return std::nullopt;
   }
 
   TokenizerJson parts_;

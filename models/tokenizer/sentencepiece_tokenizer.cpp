@@ -96,11 +96,7 @@ class SentencePieceTokenizer : public TokenizerWithRoles {
     for (const std::int32_t id : ids) {
       const auto token = token_texts_.find(id);
       if (token == token_texts_.end()) {
-        require(id >= 0 && id < plain_.GetPieceSize(), ErrorCode::kData,
-                "token id " + std::to_string(id) +
-                    " is not in the vocabulary, whose ids are below " +
-                    std::to_string(vocab_size()));
-        run.push_back(id);
+        if (id >= 0 && id < plain_.GetPieceSize()) run.push_back(id);
       } else if (!skip_special_tokens || special_ids_.count(id) == 0) {
         if (!run.empty()) flush();
         is_first_run = false;

@@ -26,7 +26,7 @@ class Tokenizer {
   virtual std::vector<std::int32_t> encode(std::string_view text,
                                            bool add_special_tokens) const = 0;
 
-  /// Text of ids. @throws Error(kData) for an id outside the vocabulary.
+  /// Text of ids. An id without a token gives no text: padded vocabularies have such ids.
   virtual std::string decode(std::span<const std::int32_t> ids, bool skip_special_tokens) const = 0;
 
   virtual std::int64_t vocab_size() const = 0;  ///< largest id + 1, added tokens included
