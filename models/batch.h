@@ -10,8 +10,8 @@
 
 namespace midpo {
 
-/// Tokens of all rows, one after the other; of each row the shared prefix once, then the tails. With
-/// a cache, tokens that are computed now; keys and values of earlier ones lie there.
+/// Tokens of all rows, one after the other; of each row the shared prefix once, then the tails.
+/// With a cache, tokens that are computed now; keys and values of earlier ones lie there.
 struct PackedBatch {
   std::vector<std::int32_t> ids;        ///< [tokens]
   std::vector<std::int32_t> positions;  ///< [tokens], within their sequence

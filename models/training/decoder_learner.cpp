@@ -117,6 +117,7 @@ LossReport DecoderLearner::run_parts(std::span<const TrainingRow> rows, const Ba
   return guard_engine("training " + options_.model.path, [&] {
     enter();
     check_rows(tokens_of(rows), info_.vocab_size, info_.max_positions);
+    begin(rows);
     LossReport total;
     for (std::size_t size : cut_passes(rows, info_.tile_tokens)) {
       add_report(total, run(rows.first(size), batch, adds_gradients));

@@ -39,6 +39,8 @@ class DecoderLearner : public Learner {
                  const TrainedParts& parts);
   void finish();
 
+  /// Called with all rows of an accumulate() or evaluate() before they are divided.
+  virtual void begin(std::span<const TrainingRow> /*rows*/) {}
   /// Loss of rows that fit one pass and, if wanted, their gradients.
   virtual LossReport run(std::span<const TrainingRow> rows, const BatchCount& batch,
                          bool adds_gradients) = 0;
@@ -74,6 +76,7 @@ void require_finite_loss(double loss, const TrainingRow& row);
 std::unique_ptr<Learner> make_sft_learner(const LearnerOptions& options);
 std::unique_ptr<Learner> make_score_learner(const LearnerOptions& options);
 std::unique_ptr<Learner> make_pair_learner(const LearnerOptions& options);
+std::unique_ptr<Learner> make_router_learner(const LearnerOptions& options);
 
 /// By LearnerOptions::objective. @throws Error kConfig, kCheckpoint, kDevice, kOutOfMemory
 std::unique_ptr<Learner> make_decoder_learner(const LearnerOptions& options);

@@ -12,6 +12,14 @@ void TrainDecoder::refresh() {
   }
 }
 
+void TrainDecoder::enable_adapters(bool are_enabled) {
+  for (TrainLayer& layer : layers) {
+    for (TrainLinear* linear : {&layer.qkv, &layer.q, &layer.o, &layer.gate_up, &layer.down}) {
+      linear->enable_updates(are_enabled);
+    }
+  }
+}
+
 void TrainDecoder::fix_gates(double alpha, double beta) {
   for (TrainLayer& layer : layers) {
     if (layer.mixture) layer.mixture->fix_gates(alpha, beta);

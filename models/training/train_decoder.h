@@ -66,6 +66,8 @@ struct TrainDecoder {
   /// Takes the parameters' present values into packed weights and collapsed gates; after
   /// allocate(), loading and every optimizer step.
   void refresh();
+  /// Without adapters it is the base model.
+  void enable_adapters(bool are_enabled);
   /// Constant gates in every layer until the next refresh().
   void fix_gates(double alpha, double beta);
   /// Before the optimizer step: the gates' gradients to those of their factors.

@@ -36,7 +36,7 @@ void TrainLinear::refresh(const ParameterSet& parameters) {
 
 at::Tensor TrainLinear::forward(const ParameterSet& parameters, const at::Tensor& x_MK) const {
   at::Tensor y_MN = forward_(x_MK);
-  if (updates_.empty()) return y_MN;
+  if (updates_.empty() || !are_updates_enabled_) return y_MN;
   at::Tensor exact_MK = x_MK.to(at::kFloat);
   for (const TrainedUpdate& update : updates_) {
     at::Tensor b_NR = parameters.value(update.b_NR);

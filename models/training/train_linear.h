@@ -47,6 +47,9 @@ class TrainLinear {
   void add_update(const TrainedUpdate& update) { updates_.push_back(update); }
   void add_weight(const TrainedWeight& weight) { weights_.push_back(weight); }
 
+  /// Whether forward() adds the adapters; they count by default.
+  void enable_updates(bool are_enabled) { are_updates_enabled_ = are_enabled; }
+
   /// Takes the trained weights' present values; after every optimizer step.
   void refresh(const ParameterSet& parameters);
 
@@ -86,6 +89,7 @@ class TrainLinear {
   std::int64_t num_outputs_ = 0;
   bool needs_input_gradient_ = false;
   bool has_bias_ = false;
+  bool are_updates_enabled_ = true;
 };
 
 }  // namespace midpo

@@ -104,6 +104,40 @@ def test_pair_losses(tmp_path, kind, options):
     assert_gradients(tmp_path / "gradients", lora_gradients(model))
 
 
+def published_sums(model, rows):
+    """Log-prob sums on a padded batch, as the published code takes them: shifted by one token."""
+    sequences = [ids for row in rows for ids in row["sequences"]]
+    width = max(map(len, sequences))
+    sums = []
+    for row in rows:
+        first = oracle.first_difference(*row["sequences"])
+        for ids in row["sequences"]:
+            padded = ids + [0] * (width - len(ids))
+            log_probs = oracle.token_log_probs(model, padded)
+            sums.append(log_probs[first:len(ids)].sum())
+    return sums
+
+
+def test_published_compat_counts_as_the_published_code(tmp_path):
+    base = make_language_model(tmp_path / "base", "llama_gqa")
+    model = make_adapter(tmp_path / "adapter", base, ["down_proj"])
+    rows = pair_rows()
+    policy = published_sums(model, rows)
+    with torch.no_grad(), model.disable_adapter():
+        reference = published_sums(model, rows)
+    losses = []
+    for i, row in enumerate(rows):
+        change = (policy[2 * i] - reference[2 * i]) - (policy[2 * i + 1] - reference[2 * i + 1])
+        losses.append(-torch.nn.functional.logsigmoid(0.1 * change + row["offset"]))
+    loss = torch.stack(losses).mean()
+    loss.backward()
+    got = oracle.learn(base, objective="pairs", resume_adapter=str(tmp_path / "adapter"),
+                       is_published_compat=True, lora=dict(rank=4, alpha=8), batches=[rows],
+                       learning_rates=[1e-3], gradients=str(tmp_path / "gradients"))
+    close(got["steps"][0]["loss"], loss.item())
+    assert_gradients(tmp_path / "gradients", lora_gradients(model))
+
+
 @pytest.mark.parametrize("name", ["llama_gqa", "qwen3", "tied", "llama_mqa_odd", "one_layer"])
 def test_whole_model_gradients_of_dpo(tmp_path, name):
     base = make_language_model(tmp_path / "base", name)

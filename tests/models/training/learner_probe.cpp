@@ -58,6 +58,7 @@ LearnerOptions options_from(const Json& request) {
   options.weight_decay = request.value("weight_decay", options.weight_decay);
   options.max_grad_norm = request.value("max_grad_norm", options.max_grad_norm);
   options.checkpoints_activations = request.value("checkpoints_activations", false);
+  options.is_published_compat = request.value("is_published_compat", false);
   options.num_threads = request.value("num_threads", 0);
   return options;
 }
