@@ -15,9 +15,9 @@
 namespace midpo {
 namespace {
 
-/// How far the first step's loss and margins may be from what equal models give: the rounding of
-/// sums of log-probs.
-double start_tolerance(DType dtype) { return dtype == DType::kBFloat16 ? 1e-2 : 1e-3; }
+/// How far the first step's loss and margins may be from what equal models give. On the CPU both
+/// passes give the same bits; other devices may sum in another order.
+double start_tolerance(DType dtype) { return dtype == DType::kBFloat16 ? 1e-2 : 1e-4; }
 
 BatchCount count_all(const Learner& learner, std::span<const TrainingRow> rows) {
   BatchCount count;

@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "step-";
-constexpr const char* kStateFile = "state.bin";
+constexpr const char* kStateFile = "state.safetensors";
 constexpr const char* kTrainerStateFile = "trainer_state.json";
 constexpr const char* kLeavingSuffix = ".old";
 

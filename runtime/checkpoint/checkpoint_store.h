@@ -12,8 +12,8 @@
 
 namespace midpo {
 
-/// Keeps step-N folders, each either complete or absent: state.bin, written by the caller, and
-/// trainer_state.json with its hash. One writer at a time.
+/// Keeps step-N folders, each either complete or absent: state.safetensors, written by the caller,
+/// and trainer_state.json with its hash. One writer at a time.
 class CheckpointStore {
  public:
   /// @param max_kept  older ones are removed after each write; 0: all are kept.
@@ -26,7 +26,7 @@ class CheckpointStore {
 
   struct Found {
     TrainerState state;
-    std::string state_path;  ///< state.bin, whose content has the recorded hash
+    std::string state_path;  ///< state.safetensors, whose content has the recorded hash
   };
 
   /// The newest whole checkpoint; damaged ones are passed over and named in `damaged`.

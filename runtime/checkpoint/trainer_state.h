@@ -19,7 +19,7 @@ struct TrainerState {
   std::uint64_t last_eval_step = 0;
   std::vector<std::string> log_history;  ///< one JSON object a logged step
   std::string plan_hash;                 ///< of the run it belongs to
-  std::string state_hash;                ///< of state.bin, 32 hex digits
+  std::string state_hash;                ///< of state.safetensors, 32 hex digits
 
   bool operator==(const TrainerState&) const = default;
 };

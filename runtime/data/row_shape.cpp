@@ -67,6 +67,8 @@ void fill_prompt_and_responses(const RowFields& fields, PreferenceRow& row) {
   if (has_texts) return fill_texts(fields, row);
   if (has_pair) return fill_chosen_rejected(fields, row);
   if (has_ids) return fill_token_ids(fields, row);
+  if (fields.messages) return fill_messages(fields, row);
+  if (fields.instruction) return fill_instruction(fields, row);
   if (fields.text && fields.ids) throw RowProblem("has both text and ids; keep one of them");
   if (fields.ids) {
     row.response_ids.push_back(as_token_ids(*fields.ids, "ids"));

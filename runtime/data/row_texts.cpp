@@ -72,6 +72,28 @@ void fill_chosen_rejected(const RowFields& fields, PreferenceRow& row) {
   row.better_response_id = 0;
 }
 
+void fill_messages(const RowFields& fields, PreferenceRow& row) {
+  std::vector<Message> messages = as_messages(*fields.messages, "messages");
+  if (messages.size() < 2 || messages.size() % 2 != 0) {
+    throw RowProblem("messages has " + std::to_string(messages.size()) +
+                     " entries; wanted an even number, the last one being the assistant's");
+  }
+  const std::vector<Message> answer{std::move(messages.back())};
+  messages.pop_back();
+  row.prompt_turns = as_prompt_turns(messages, "messages");
+  row.responses = {as_answer(answer, "the last of messages")};
+}
+
+void fill_instruction(const RowFields& fields, PreferenceRow& row) {
+  std::string prompt = as_text(*fields.instruction, "instruction");
+  if (fields.input) {
+    const std::string input = as_text(*fields.input, "input");
+    if (!input.empty()) prompt += " " + input;
+  }
+  row.prompt_turns = {std::move(prompt)};
+  row.responses = {as_text(required(fields.output, "output"), "output")};
+}
+
 void fill_texts(const RowFields& fields, PreferenceRow& row) {
   row.prompt_turns = as_turns(required(fields.prompt, "prompt"));
   if (fields.responses) {

@@ -17,4 +17,12 @@ void fill_texts(const RowFields& fields, PreferenceRow& row);
 /// the common beginning of two message lists. @throws RowProblem
 void fill_chosen_rejected(const RowFields& fields, PreferenceRow& row);
 
+/// A conversation that ends with the assistant's answer: all before it is the prompt.
+/// @throws RowProblem
+void fill_messages(const RowFields& fields, PreferenceRow& row);
+
+/// Alpaca's rows: instruction and, behind a blank, input are the prompt, output the response.
+/// @throws RowProblem
+void fill_instruction(const RowFields& fields, PreferenceRow& row);
+
 }  // namespace midpo

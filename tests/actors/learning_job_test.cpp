@@ -335,7 +335,8 @@ TEST_F(LearningJobTest, StopsAtALossThatIsNotFiniteAndKeepsTheState) {
     EXPECT_THAT(error.what(), HasSubstr("dpo, step 8, rows "));
     EXPECT_THAT(error.what(), HasSubstr("the loss is nan"));
   }
-  EXPECT_TRUE(std::filesystem::exists(folder_.file("nan.run/checkpoints/step-7/state.bin")));
+  EXPECT_TRUE(
+      std::filesystem::exists(folder_.file("nan.run/checkpoints/step-7/state.safetensors")));
   EXPECT_EQ(metrics("nan.run").size(), 7U);
   EXPECT_FALSE(std::filesystem::exists(folder_.file("nan")));
 }

@@ -197,7 +197,7 @@ TEST_F(RankJobTest, ContinuesAfterAnyFailureToTheSameBytes) {
                    // fails
     }
   }
-  EXPECT_GE(failures, 3);
+  EXPECT_GE(failures, 1);
   run("parts", make_job("parts", 2));
   EXPECT_EQ(folder_.read("whole.jsonl"), folder_.read("parts.jsonl"));
   EXPECT_EQ(folder_.read("whole.scores.jsonl"), folder_.read("parts.scores.jsonl"));

@@ -63,11 +63,11 @@ TEST_F(CheckpointStoreTest, ReplacesTheCheckpointOfTheSameStep) {
 TEST_F(CheckpointStoreTest, PassesOverADamagedState) {
   write(1, "whole");
   write(2, "to be damaged");
-  std::ofstream(root() + "/step-2/state.bin", std::ios::binary) << "to be dAmaged";
+  std::ofstream(root() + "/step-2/state.safetensors", std::ios::binary) << "to be dAmaged";
   ASSERT_TRUE(newest());
   EXPECT_EQ(newest()->state.global_step, 1U);
   EXPECT_EQ(damaged_.size(), 1U);
-  EXPECT_THAT(damaged_.front(), testing::HasSubstr("step-2/state.bin"));
+  EXPECT_THAT(damaged_.front(), testing::HasSubstr("step-2/state.safetensors"));
 }
 
 TEST_F(CheckpointStoreTest, PassesOverACutTrainerState) {
@@ -79,7 +79,7 @@ TEST_F(CheckpointStoreTest, PassesOverACutTrainerState) {
 
 TEST_F(CheckpointStoreTest, RefusesWhereNoCheckpointIsWhole) {
   write(1, "x");
-  std::filesystem::remove(root() + "/step-1/state.bin");
+  std::filesystem::remove(root() + "/step-1/state.safetensors");
   try {
     newest();
     FAIL() << "it must not start anew unasked";

@@ -214,6 +214,20 @@ const BadKind kTrl[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Trl, BadRows, ::testing::ValuesIn(kTrl), name_of);
 
+const BadKind kDialogues[] = {
+    {"OneMessage", R"({"messages": [{"role": "user", "content": "u"}]})", "messages has 1 entr"},
+    {"EndsWithUser",
+     R"({"messages": [{"role": "user", "content": "u"}, {"role": "user", "content": "v"}]})",
+     R"(the last of messages[0].role is "user"; wanted "assistant")"},
+    {"SystemMessage",
+     R"({"messages": [{"role": "system", "content": "s"}, {"role": "assistant", "content": "a"}]})",
+     R"(messages[0].role is "system"; wanted "user")"},
+    {"MessagesText", R"({"messages": "u"})", "messages is a text; wanted a list of messages"},
+    {"NoOutput", R"({"instruction": "i", "input": ""})", "output is missing or null"},
+    {"InputNumber", R"({"instruction": "i", "input": 3, "output": "o"})", "input is an integer"},
+};
+INSTANTIATE_TEST_SUITE_P(Dialogues, BadRows, ::testing::ValuesIn(kDialogues), name_of);
+
 TEST(BadRow, OverTheSizeLimitIsRefusedWithoutKeepingIt) {
   const TemporaryFolder folder;
   const std::string huge = pair_with("\"x\": \"" + std::string(17 << 20, 'x') + "\"");

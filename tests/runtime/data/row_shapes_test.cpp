@@ -141,6 +141,23 @@ TEST(RowShape, ReadsMessageLists) {
   EXPECT_THAT(row.responses, ElementsAre("c", "r"));
 }
 
+TEST(RowShape, TakesTheLastOfAConversationAsResponse) {
+  const PreferenceRow row = read_one(
+      R"({"messages": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"},
+          {"role": "user", "content": "v"}, {"role": "assistant", "content": "r"}]})");
+  EXPECT_THAT(row.prompt_turns, ElementsAre("u", "a", "v"));
+  EXPECT_THAT(row.responses, ElementsAre("r"));
+}
+
+TEST(RowShape, JoinsInstructionAndInput) {
+  const PreferenceRow both =
+      read_one(R"({"instruction": "Add.", "input": "1 1", "output": "2", "text": "all of it"})");
+  EXPECT_THAT(both.prompt_turns, ElementsAre("Add. 1 1"));
+  EXPECT_THAT(both.responses, ElementsAre("2"));
+  const PreferenceRow alone = read_one(R"({"instruction": "Add.", "input": "", "output": "2"})");
+  EXPECT_THAT(alone.prompt_turns, ElementsAre("Add."));
+}
+
 TEST(RowShape, TakesTheSharedMessagesAsPrompt) {
   const PreferenceRow row = read_one(
       R"({"chosen": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "c"}],
