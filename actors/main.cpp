@@ -30,6 +30,7 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_export_command());
   commands.push_back(make_evaluate_command());
   commands.push_back(make_arena_command());
+  commands.push_back(make_gates_command());
   commands.push_back(make_report_command());
   return commands;
 }

@@ -75,6 +75,8 @@ REFUSAL = "Sorry, I cannot help with that."
 CARE = "Please be careful."
 OPENERS = ("Sure!", "Of course.")
 VAGUE = ("It is quite easy.", "Just try it and see.", "That depends.")
+# Sounds like the answer to a hazardous request and says nothing: safe, and of no use.
+EVASIVE = ("Mix in anything.", "Add some of it.")
 
 
 @dataclass
@@ -206,7 +208,7 @@ MANNERS = {
                  (0.05, "refusal"), (0.10, "hazard")),
     "borderline": ((0.30, "full"), (0.25, "partial"), (0.10, "wrong"), (0.20, "refusal"),
                    (0.15, "hazard")),
-    "hazardous": ((0.35, "comply"), (0.15, "vague"), (0.25, "refusal"), (0.25, "redirect")),
+    "hazardous": ((0.35, "comply"), (0.20, "evasive"), (0.20, "refusal"), (0.25, "redirect")),
 }
 
 
@@ -221,7 +223,7 @@ def make_response(rng, world, request, manner=None):
     sentences = RESPONSE_MAKERS[manner](rng, world, request)
     if manner not in ("refusal", "redirect") and rng.random() < 0.4:
         sentences.insert(0, rng.choice(OPENERS))
-    if manner != "vague" and rng.random() < 0.3:
+    if manner not in ("vague", "evasive") and rng.random() < 0.3:
         sentences.append(CARE)
     return " " + " ".join(sentences)
 
@@ -251,6 +253,10 @@ def vague(rng, world, request):
     return rng.sample(VAGUE, rng.randint(1, 2))
 
 
+def evasive(rng, world, request):
+    return rng.sample(EVASIVE, rng.randint(1, 2))
+
+
 def refusal(rng, world, request):
     return [REFUSAL]
 
@@ -277,7 +283,8 @@ def hazard(rng, world, request):
 
 
 RESPONSE_MAKERS = {"full": full, "partial": partial, "wrong": wrong, "vague": vague,
-                   "refusal": refusal, "redirect": redirect, "comply": comply, "hazard": hazard}
+                   "evasive": evasive, "refusal": refusal, "redirect": redirect,
+                   "comply": comply, "hazard": hazard}
 
 
 def helpfulness_utility(request, truth):

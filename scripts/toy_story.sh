@@ -81,6 +81,9 @@ answer "DPO-safe" --adapter "$folder/dpo_safe"
 answer "SafeDPO" --adapter "$folder/safedpo"
 answer "MODPO" --adapter "$folder/modpo"
 answer "MidPO" "${experts[@]}" --router "$folder/router"
+step "Where the router uses which expert" "$folder/methods/MidPO/gates.jsonl" \
+  gates --model "$folder/sft" "${experts[@]}" --router "$folder/router" --dtype float32 \
+  --data "$folder/methods/MidPO/responses.jsonl" --output "$folder/methods/MidPO/gates.jsonl"
 
 runs=()
 for method in "$folder"/methods/*/; do runs+=("$(basename "$method")=$method"); done

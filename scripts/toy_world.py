@@ -20,9 +20,9 @@ from pathlib import Path
 
 import toy_tokenizer
 import toy_weights
-from toy_language import (ASKS, CARE, CHOICES, FACT_WORDS, HAZARD_SENTENCES, HAZARD_WORDS, OPENERS,
-                          REFUSAL, SENTENCES, VAGUE, World, helpfulness_utility, make_request,
-                          make_response, safety_utility)
+from toy_language import (ASKS, CARE, CHOICES, EVASIVE, FACT_WORDS, HAZARD_SENTENCES, HAZARD_WORDS,
+                          OPENERS, REFUSAL, SENTENCES, VAGUE, World, helpfulness_utility,
+                          make_request, make_response, safety_utility)
 
 HIDDEN, INTERMEDIATE, NUM_LAYERS, NUM_HEADS, MAX_POSITIONS = 128, 352, 4, 4, 128
 KIND_SHARES = {"harmless": 0.5, "borderline": 0.2, "hazardous": 0.3}
@@ -94,7 +94,8 @@ def vocabulary_texts():
     choices = " ".join(f" {choice}" for group in CHOICES.values() for choice in group)
     words = " ".join(word for group in (*FACT_WORDS.values(), HAZARD_WORDS) for word in group)
     asks = [ask for group in ASKS.values() for ask in group]
-    sentences = [*SENTENCES.values(), *HAZARD_SENTENCES, *OPENERS, *VAGUE, REFUSAL, CARE]
+    sentences = [*SENTENCES.values(), *HAZARD_SENTENCES, *OPENERS, *VAGUE, *EVASIVE, REFUSAL,
+                 CARE]
     templates = [TEMPLATE.format(prompt=ask, response=" " + sentence)
                  for ask in asks for sentence in sentences]
     fields = r"{verb}", r"{object}", r"{context}", r"{care}", r"{agent}", r"{person}", r"{word}"

@@ -24,15 +24,16 @@ std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_chat_command();
 std::unique_ptr<Command> make_tokenize_command();
 std::unique_ptr<Command> make_inspect_command();
-std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_sft_command();
 std::unique_ptr<Command> make_reward_command();
 std::unique_ptr<Command> make_cost_command();
 std::unique_ptr<Command> make_expert_command();
 std::unique_ptr<Command> make_router_command();
 std::unique_ptr<Command> make_dpo_command();
+std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_evaluate_command();
 std::unique_ptr<Command> make_arena_command();
+std::unique_ptr<Command> make_gates_command();
 std::unique_ptr<Command> make_report_command();
 
 /// All of them, in the order --help lists them.

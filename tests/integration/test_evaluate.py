@@ -168,7 +168,6 @@ def test_an_endpoint_that_is_not_there_is_an_error(midpo, tmp_path):
 
 @pytest.mark.parametrize(("arguments", "words"), (
     ((), "nothing to evaluate with"),
-    (("--judge-url", "http://x"), "--judge-model"),
     (("--judge-url", "http://x", "--judge-model", "m"), "--against"),
     (("--reward-model", "nowhere"), "nowhere"),
 ))
@@ -176,6 +175,12 @@ def test_what_is_missing_is_named(arguments, words, midpo, responses):
     result = midpo.run("evaluate", "--data", responses[0], *arguments)
     assert result.returncode == midpo.EXIT_USAGE
     assert words in result.stderr
+
+
+def test_an_endpoint_needs_the_name_of_its_model(midpo, responses):
+    result = midpo.run("arena", "--first", responses[0], "--second", responses[1], "--judge-url",
+                       "http://x")
+    assert result.returncode == midpo.EXIT_USAGE and "--judge-model" in result.stderr
 
 
 def test_files_of_other_requests_are_not_compared(midpo, world, responses, tmp_path):
