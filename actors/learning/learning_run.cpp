@@ -145,9 +145,8 @@ LearnerJob make_learner_job(const LearningRequest& request, std::size_t index,
   learner.save_steps = static_cast<std::uint64_t>(config.save_steps);
   learner.save_total_limit = static_cast<std::uint64_t>(config.save_total_limit);
   learner.eval_steps = static_cast<std::uint64_t>(config.eval_steps);
-  learner.starts_at_reference = learner.objective == Objective::kPairs &&
-                                wanted.options.resume_adapter.empty() &&
-                                !wanted.options.is_published_compat;
+  learner.starts_at_reference =
+      learner.objective == Objective::kPairs && wanted.options.resume_adapter.empty();
   learner.pair_loss = wanted.options.pair_loss;
   learner.beta = wanted.options.beta;
   learner.label_smoothing = wanted.options.label_smoothing;
@@ -238,7 +237,12 @@ void fill_defaults(LearningRequest& request) {
   TrainingConfig& config = request.config;
   if (config.run_dir.empty()) config.run_dir = config.output + ".run";
   if (config.scores_dir.empty()) config.scores_dir = config.run_dir + "/scores";
-  if (config.compat == "published") config.compute.template_name = "published";
+  if (config.compat != "published") return;
+  config.compute.template_name = "published";
+  // Its log-prob sums depend on the batch, so that the learner computes the reference's as well.
+  for (LearnerRequest& learner : request.learners) {
+    if (learner.options.objective == Objective::kPairs) learner.needs_reference = false;
+  }
 }
 
 }  // namespace

@@ -297,6 +297,18 @@ TEST_F(LearningJobTest, PutsTheWinnerFirstAndItsReferenceWithIt) {
   }
 }
 
+TEST_F(LearningJobTest, LeavesThePublishedReferenceToTheLearner) {
+  StubEngines engines;
+  engines.scorer_hook = [](std::span<const RowTokens>) {
+    throw Error(ErrorCode::kInternal, "nothing is to be scored");
+  };
+  TrainingConfig published = config("published");
+  published.compat = "published";
+  run_one(published, plain_dpo(published), engines);
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("published.run/scores")));
+  EXPECT_NEAR(metrics("published.run").front()["loss"], std::log(2.0), 1e-12);
+}
+
 TEST_F(LearningJobTest, PutsTheCostlierFirstForTheCostModel) {
   std::vector<TrainingRow> rows;
   StubEngines engines;

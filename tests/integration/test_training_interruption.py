@@ -6,6 +6,7 @@ The models are stubs (tests/support/stub_learn.cpp); actors, store, checkpoints 
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -165,6 +166,23 @@ def test_a_signal_saves_a_checkpoint_and_exits_75(signal_number, midpo, program,
         assert metrics_of(tmp_path, kind) == expected[0][kind, "metrics"]
         weights = (tmp_path / "out" / kind / "stub.bin").read_bytes()
         assert weights == expected[0][kind, "weights"]
+
+
+@pytest.mark.parametrize("limit_bytes", (9_000, 20_000, 40_000))
+def test_a_file_size_limit_fails_by_name_and_resumes(limit_bytes, midpo, program, inputs, expected,
+                                                     tmp_path):
+    def limit_files():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+
+    result = subprocess.run(arguments(program, inputs, tmp_path), capture_output=True, check=False,
+                            preexec_fn=limit_files, restore_signals=False, timeout=120)
+    assert result.returncode == midpo.EXIT_FAILED, result.stderr.decode()
+    assert str(tmp_path).encode() in result.stderr and b"File too large" in result.stderr
+    process = start(program, inputs, tmp_path)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors.decode()
+    assert_same(tmp_path, expected[0])
 
 
 def test_a_damaged_checkpoint_is_passed_over(program, inputs, expected, tmp_path):

@@ -15,8 +15,6 @@
 
 namespace midpo {
 
-class GenerationModel;
-
 /// Calls a hook before each call of the scorer inside.
 class HookedScorer : public Scorer {
  public:
@@ -94,7 +92,7 @@ class StubEngines : public EngineFactory {
   std::shared_ptr<const LanguageModel> load_language_model(const ModelOptions&) const override {
     throw Error(ErrorCode::kInternal, "the stubs have no language model");
   }
-  std::shared_ptr<const GenerationModel> load_generation_model(const ModelOptions&) const {
+  std::shared_ptr<const GenerationModel> load_generation_model(const ModelOptions&) const override {
     throw Error(ErrorCode::kInternal, "the stubs write no text");
   }
   std::unique_ptr<Learner> make_learner(const LearnerOptions& options) const override {

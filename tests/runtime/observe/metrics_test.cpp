@@ -131,5 +131,20 @@ TEST(TensorBoard, RefusesNonFiniteValues) {
   EXPECT_THROW(board->write(1, {{"loss", INFINITY}}), Error);
 }
 
+/// The bytes of the one events file that a writer makes.
+std::string events_of(std::uint64_t first_step) {
+  const std::string folder = testing::TempDir() + "midpo_events_test";
+  std::filesystem::remove_all(folder);
+  open_tensorboard(folder, first_step);
+  return bytes_of(std::filesystem::directory_iterator(folder)->path());
+}
+
+TEST(TensorBoard, VoidsLaterStepsOfEarlierFilesWhenARunContinues) {
+  using std::string_literals::operator""s;
+  const std::string start = "\x10\x05\x3a\x02\x08\x01"s;  // step 5, session_log { status START }
+  EXPECT_THAT(events_of(5), HasSubstr(start));
+  EXPECT_THAT(events_of(0), testing::Not(HasSubstr("\x3a\x02\x08\x01"s)));
+}
+
 }  // namespace
 }  // namespace midpo
