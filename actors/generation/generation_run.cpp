@@ -27,7 +27,8 @@ class GenerationCrew {
   GenerationCrew(const std::shared_ptr<const GenerationJob>& job,
                  const std::shared_ptr<PromptDesk>& desk)
       : system_(config_), self_(system_) {
-    const auto desk_actor = self_->spawn<caf::detached>(prompt_desk_actor, desk);
+    const auto desk_actor =
+        self_->spawn<caf::detached>(prompt_desk_actor, desk, job->num_generators);
     watch(desk_actor, "prompt desk");
     for (std::uint32_t i = 0; i < job->num_generators; ++i) {
       watch(self_->spawn<caf::detached>(generator_actor, job, i, desk_actor),

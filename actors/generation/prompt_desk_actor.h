@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <memory>
 
@@ -12,11 +13,14 @@ namespace midpo {
 struct PromptDeskState {
   std::shared_ptr<PromptDesk> desk;
   std::deque<WantPrompts> unanswered;  ///< the window is full
+  std::uint32_t num_asking = 0;        ///< generators that do not know yet that the input has ended
 };
 
-/// The desk of a job: answers generators, writes what they bring, publishes the output when all is
-/// there, and ends. Detached: it waits for the disk.
+/// The desk of a job: answers generators and writes what they bring. When all is written and every
+/// generator knows that nothing will come, it publishes the output and ends. Detached: it waits for
+/// the disk.
 PromptDeskActor::behavior_type prompt_desk_actor(
-    PromptDeskActor::stateful_pointer<PromptDeskState> self, std::shared_ptr<PromptDesk> desk);
+    PromptDeskActor::stateful_pointer<PromptDeskState> self, std::shared_ptr<PromptDesk> desk,
+    std::uint32_t num_generators);
 
 }  // namespace midpo
