@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// midpo logprob: log-probs of every response's tokens under a language model, with or without an
-// adapter.
+// midpo logprob: log-probs of every response's tokens under a language model: base, adapter, mixture.
 #include "actors/commands/command.h"
+#include "actors/policy_options.h"
 #include "actors/tile_scoring.h"
 #include "runtime/data/row_json.h"
 
@@ -42,9 +42,8 @@ class LogProbCommand : public Command {
  public:
   LogProbCommand() : table_("logprob", "Log-probs of responses under a language model") {
     table_.example("midpo logprob --model BASE --adapter ADAPTER --data rows.jsonl");
-    table_.group("Data and model");
-    table_.text("model", &model_, "DIR", "Language model").is_required = true;
-    table_.text("adapter", &adapter_, "DIR", "PEFT LoRA adapter");
+    add_policy_options(table_, policy_);
+    table_.group("Data");
     table_.text_list("data", &data_, "FILE", "Rows: responses, text or ids").is_required = true;
     add_compute_options(table_, compute_);
   }
@@ -52,10 +51,9 @@ class LogProbCommand : public Command {
   OptionTable& options() override { return table_; }
 
   int run() override {
-    ModelOptions options = model_options(compute_, model_, device_list(compute_).front(), "model");
-    options.adapter_path = adapter_;
-    const auto model = load_engines().load_language_model(options);
-    const auto prompt_template = load_template(compute_, model_);
+    const auto model = load_engines().load_language_model(
+        policy_options(compute_, policy_, device_list(compute_).front()));
+    const auto prompt_template = load_template(compute_, policy_.model);
     for_each_tile(data_, prompt_template.get(), compute_, model->info().tile_tokens,
                   [&](std::span<const RowTokens> tokens, std::span<const PreferenceRow> rows) {
                     const auto log_probs = model->log_probs(tokens);
@@ -69,8 +67,7 @@ class LogProbCommand : public Command {
   }
 
  private:
-  std::string model_;
-  std::string adapter_;
+  PolicyConfig policy_;
   std::vector<std::string> data_;
   ComputeConfig compute_;
   OptionTable table_;
