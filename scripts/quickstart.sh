@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # From a fresh Debian machine to the whole method: installs what is missing, builds midpo, makes a
 # world whose truth can be computed, and runs every step in it on the CPU, up to the report.
-#   scripts/quickstart.sh [FOLDER]      results go to FOLDER (default: runs/quickstart)
+#   scripts/quickstart.sh [FOLDER]      results go to FOLDER (default: runs/toy)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-readonly folder="${1:-runs/quickstart}"
+readonly folder="${1:-runs/toy}"
 
 scripts/setup.sh
 cmake --preset release >/dev/null
