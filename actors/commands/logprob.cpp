@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// midpo logprob: log-probs of every response's tokens under a language model: base, adapter, mixture.
+// midpo logprob: log-probs of every response's tokens under a language model: base, adapter or
+// mixture.
 #include "actors/commands/command.h"
 #include "actors/policy_options.h"
 #include "actors/tile_scoring.h"
