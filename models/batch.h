@@ -31,8 +31,8 @@ struct PackedBatch {
   std::int64_t num_reads() const { return static_cast<std::int64_t>(read_rows.size()); }
 };
 
-/// Where a log-probability belongs: token `position` of a sequence.
-struct LogProbPlace {
+/// A token of a call's rows: what a number read there belongs to.
+struct TokenPlace {
   std::size_t row = 0;
   std::size_t sequence = 0;
   std::size_t position = 0;
@@ -43,7 +43,7 @@ struct LogProbPlace {
 struct LogProbBatch {
   PackedBatch batch;
   std::vector<LogProbTarget> targets;  ///< sorted by row
-  std::vector<LogProbPlace> places;
+  std::vector<TokenPlace> places;
 };
 
 }  // namespace midpo

@@ -19,7 +19,7 @@ class ReferenceEngine final : public Scorer, public LanguageTrunk {
     std::vector<std::vector<double>> sums(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) sums[i].resize(rows[i].sequences.size());
     for (std::size_t i = 0; i < log_probs.size(); ++i) {
-      const LogProbPlace& place = packed.places[i];
+      const TokenPlace& place = packed.places[i];
       sums[place.row][place.sequence] += static_cast<double>(log_probs[i]);
     }
     return sums;
@@ -49,7 +49,7 @@ class LanguageEngine final : public LanguageModel, public LanguageTrunk {
       }
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const LogProbPlace& place = packed.places[i];
+      const TokenPlace& place = packed.places[i];
       result[place.row][place.sequence][place.position - 1] = values[i];
     }
     return result;

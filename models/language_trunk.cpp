@@ -35,7 +35,7 @@ std::vector<float> LanguageTrunk::compute(const LogProbBatch& packed) const {
     std::vector<float> log_probs = target_log_probs(decoder().read_hidden(packed.batch), lm_head_,
                                                     packed.targets, decoder().backend());
     for (std::size_t i = 0; i < log_probs.size(); ++i) {
-      const LogProbPlace& place = packed.places[i];
+      const TokenPlace& place = packed.places[i];
       require(std::isfinite(log_probs[i]), ErrorCode::kNumerics,
               "row " + std::to_string(place.row) + " of the call: " + path_ + " gives token " +
                   std::to_string(place.position) + " of sequence " +

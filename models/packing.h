@@ -36,16 +36,9 @@ LogProbBatch pack_for_log_probs(std::span<const RowTokens> rows, LogProbRange ra
 LogProbBatch pack_for_log_probs(std::span<const RowTokens> rows, std::span<const std::size_t> first,
                                 bool is_whole);
 
-/// Where a read of a PackedBatch comes from.
-struct ReadPlace {
-  std::size_t row = 0;
-  std::size_t sequence = 0;
-  std::size_t position = 0;
-};
-
 struct TokenScoreBatch {
   PackedBatch batch;
-  std::vector<ReadPlace> places;  ///< one a read
+  std::vector<TokenPlace> places;  ///< where each read comes from
 };
 
 /// Reads the last token of each sequence, as pack_for_scores(); or, token-wise, all tokens from

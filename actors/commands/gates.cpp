@@ -67,7 +67,8 @@ class GatesCommand : public Command {
     std::string lines;
     const auto reader = open_rows(data_, static_cast<std::uint64_t>(num_rows_), BadRowPolicy::kFail,
                                   RowRequirements{});
-    for (const PreferenceRow& row : reader->next_block()->rows) {
+    const auto block = reader->next_block();
+    for (const PreferenceRow& row : block->rows) {
       for (const auto& ids :
            tokenize_row(row, prompt_template.get(), compute_.max_length).tokens.sequences) {
         const GenerationModel::GateValues gates = model->gates(ids);

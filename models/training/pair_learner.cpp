@@ -39,7 +39,7 @@ LossReport PairLearner::run(std::span<const TrainingRow> rows, const BatchCount&
   add_gates(forward.pass.gate_sums(), batch, report);
   if (!adds_gradients) return report;
   std::vector<float> coefficients;
-  for (const LogProbPlace& place : packed.places) {
+  for (const TokenPlace& place : packed.places) {
     coefficients.push_back(slopes[place.row][place.sequence]);
   }
   backward(forward, packed, coefficients);
@@ -71,7 +71,7 @@ std::vector<PairSums> PairLearner::sum_by_row(const LogProbBatch& packed,
                                               std::size_t num_rows) {
   std::vector<PairSums> sums(num_rows);
   for (std::size_t i = 0; i < log_probs.size(); ++i) {
-    const LogProbPlace& place = packed.places[i];
+    const TokenPlace& place = packed.places[i];
     sums[place.row].log_probs[place.sequence] += static_cast<double>(log_probs[i]);
     ++sums[place.row].tokens[place.sequence];
   }

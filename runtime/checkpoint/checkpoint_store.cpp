@@ -71,7 +71,9 @@ CheckpointStore::Found read_checkpoint(const std::string& folder) {
 }  // namespace
 
 CheckpointStore::CheckpointStore(std::string folder, std::uint64_t max_kept)
-    : folder_(std::move(folder)), max_kept_(max_kept) {}
+    : folder_(std::move(folder)), max_kept_(max_kept) {
+  remove_leaving(folder_);
+}
 
 std::string CheckpointStore::path_of(std::uint64_t step) const {
   return folder_ + "/" + std::string(kPrefix) + std::to_string(step);
@@ -119,7 +121,6 @@ std::vector<std::uint64_t> CheckpointStore::steps() const {
 
 void CheckpointStore::remove_old() const {
   if (max_kept_ == 0) return;
-  remove_leaving(folder_);
   std::vector<std::uint64_t> all = steps();
   for (std::size_t i = 0; i + max_kept_ < all.size(); ++i) {
     // Under another name first: a kill in the middle must not leave half a checkpoint behind.
