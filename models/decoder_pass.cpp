@@ -10,18 +10,10 @@
 #include <cstddef>
 
 #include "models/generation/kv_cache.h"
+#include "models/tensor_rows.h"
 
 namespace midpo {
 namespace {
-
-const float* float_or_null(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
-}
-
-void* row_pointer(const at::Tensor& matrix, std::int64_t row) {
-  auto* bytes = static_cast<std::byte*>(matrix.mutable_data_ptr());
-  return bytes + row * matrix.stride(0) * static_cast<std::int64_t>(matrix.element_size());
-}
 
 /// Row `row` of the first head.
 void* head_row(const at::Tensor& heads_HTD, std::int64_t row) {

@@ -107,6 +107,17 @@ struct LossReport {
   double loss = 0.0;              ///< sum of the rows' shares of the batch mean
   std::int64_t num_tokens = 0;    ///< packed tokens computed
   std::vector<NamedNumber> sums;  ///< each divided by BatchCount::items gives the mean
+
+  LossReport& operator+=(const LossReport& other) {
+    loss += other.loss;
+    num_tokens += other.num_tokens;
+    if (sums.empty()) {
+      sums = other.sums;
+    } else {
+      for (std::size_t i = 0; i < other.sums.size(); ++i) sums[i].value += other.sums[i].value;
+    }
+    return *this;
+  }
 };
 
 /// One model being trained, on one device. Not thread-safe: one thread owns it. A step is

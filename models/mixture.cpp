@@ -32,23 +32,6 @@ void check_options(const ModelOptions& options) {
           "--router and --mixture need --safety-adapter and --helpfulness-adapter");
 }
 
-Adapter open_adapter(const std::string& path, bool allow_pickle, const WeightFiles& base) {
-  Adapter adapter;
-  adapter.path = path;
-  adapter.config = load_adapter_config(path, allow_pickle);
-  adapter.files = open_weight_file(adapter.config.weights_path, allow_pickle);
-  for (const LoraTarget& target : adapter.config.targets) {
-    require(base.find(target.module + ".weight") != nullptr, ErrorCode::kCheckpoint,
-            path + ": adapts " + target.module +
-                ", which the base model does not have; was it trained on another base model?");
-  }
-  return adapter;
-}
-
-std::string hash_of(const Adapter& adapter) {
-  return hash_model(*adapter.files, read_small_file(adapter.path + "/adapter_config.json")).hex();
-}
-
 /// A gate's three maps as one, in double: w = W3 W2 W1, b = W3 (W2 b1 + b2) + b3.
 Gate collapse(const WeightReader& reader, const GateTensors& tensors) {
   std::array<at::Tensor, 3> weights, biases;
@@ -110,9 +93,9 @@ std::string add_gates(const ModelOptions& options, const ModelConfig& config,
   const RouterFile router = open_router(options.router_path, options.allow_pickle);
   check_router(router, config, {&safety, &helpfulness});
   check_same(router, "base model", router.config.base_model_hash, base_hash);
-  check_same(router, "safety adapter", router.config.safety_adapter_hash, hash_of(safety));
+  check_same(router, "safety adapter", router.config.safety_adapter_hash, adapter_hash(safety));
   check_same(router, "helpfulness adapter", router.config.helpfulness_adapter_hash,
-             hash_of(helpfulness));
+             adapter_hash(helpfulness));
   const WeightReader reader(*router.files, {}, DType::kFloat32, at::kCPU);
   for (const RouterLayer& layer : router.layers) {
     safety.gates.push_back(collapse(reader, layer.alpha));
@@ -125,6 +108,23 @@ std::string add_gates(const ModelOptions& options, const ModelConfig& config,
 
 }  // namespace
 
+Adapter open_adapter(const std::string& path, bool allow_pickle, const WeightFiles& base) {
+  Adapter adapter;
+  adapter.path = path;
+  adapter.config = load_adapter_config(path, allow_pickle);
+  adapter.files = open_weight_file(adapter.config.weights_path, allow_pickle);
+  for (const LoraTarget& target : adapter.config.targets) {
+    require(base.find(target.module + ".weight") != nullptr, ErrorCode::kCheckpoint,
+            path + ": adapts " + target.module +
+                ", which the base model does not have; was it trained on another base model?");
+  }
+  return adapter;
+}
+
+std::string adapter_hash(const Adapter& adapter) {
+  return hash_model(*adapter.files, read_small_file(adapter.path + "/adapter_config.json")).hex();
+}
+
 OpenedAdapters open_adapters(const ModelOptions& options, const ModelConfig& config,
                              const WeightFiles& base, const std::string& base_hash) {
   check_options(options);
@@ -133,7 +133,7 @@ OpenedAdapters open_adapters(const ModelOptions& options, const ModelConfig& con
        {options.adapter_path, options.safety_adapter, options.helpfulness_adapter}) {
     if (path.empty()) continue;
     opened.adapters.push_back(open_adapter(path, options.allow_pickle, base));
-    opened.identity += hash_of(opened.adapters.back());
+    opened.identity += adapter_hash(opened.adapters.back());
   }
   if (options.mixture_weights) {
     for (std::size_t i = 0; i < 2; ++i) {

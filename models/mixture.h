@@ -12,6 +12,12 @@
 
 namespace midpo {
 
+/// A PEFT directory, opened. @throws Error(kCheckpoint), also where it adapts what the base lacks.
+Adapter open_adapter(const std::string& path, bool allow_pickle, const WeightFiles& base);
+
+/// Content hash of config and weights, in hex: what a router remembers of its experts.
+std::string adapter_hash(const Adapter& adapter);
+
 /// The adapters beside a base model, opened and checked against it, and what names them all.
 struct OpenedAdapters {
   std::vector<Adapter> adapters;  ///< none, one, or safety and helpfulness

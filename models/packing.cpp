@@ -173,6 +173,16 @@ std::vector<float> count_occurrences(std::span<const RowTokens> rows, const Pack
   return counts;
 }
 
+double attention_flops(const ModelConfig& config, std::span<const AttentionSegment> segments) {
+  double pairs = 0.0;
+  for (const AttentionSegment& segment : segments) {
+    const auto queries = static_cast<double>(segment.num_queries);
+    const auto keys = static_cast<double>(segment.prefix_length + segment.own_length);
+    pairs += queries * (keys - (queries - 1.0) / 2.0);
+  }
+  return 4.0 * static_cast<double>(config.num_heads * config.head_dim) * pairs;
+}
+
 double decoder_flops(const ModelConfig& config, const PackedBatch& batch) {
   double hidden = static_cast<double>(config.hidden_size);
   double q_width = static_cast<double>(config.num_heads * config.head_dim);
@@ -180,20 +190,12 @@ double decoder_flops(const ModelConfig& config, const PackedBatch& batch) {
   double kv_flops = 4.0 * hidden * kv_width;
   double other_flops =
       4.0 * hidden * q_width + 6.0 * hidden * static_cast<double>(config.intermediate_size);
-  auto attention_flops = [&](const std::vector<AttentionSegment>& segments) {
-    double pairs = 0.0;
-    for (const AttentionSegment& segment : segments) {
-      auto queries = static_cast<double>(segment.num_queries);
-      auto keys = static_cast<double>(segment.prefix_length + segment.own_length);
-      pairs += queries * (keys - (queries - 1.0) / 2.0);
-    }
-    return 4.0 * q_width * pairs;
-  };
   auto tokens = static_cast<double>(batch.num_tokens());
   auto reads = static_cast<double>(batch.num_reads());
   auto full_layers = static_cast<double>(config.num_layers - 1);
-  return full_layers * (tokens * (kv_flops + other_flops) + attention_flops(batch.segments)) +
-         tokens * kv_flops + reads * other_flops + attention_flops(batch.read_segments);
+  return full_layers *
+             (tokens * (kv_flops + other_flops) + attention_flops(config, batch.segments)) +
+         tokens * kv_flops + reads * other_flops + attention_flops(config, batch.read_segments);
 }
 
 }  // namespace midpo

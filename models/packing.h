@@ -48,6 +48,9 @@ TokenScoreBatch pack_for_token_scores(std::span<const RowTokens> rows, bool is_t
 /// In how many of its row's sequences each packed token occurs.
 std::vector<float> count_occurrences(std::span<const RowTokens> rows, const PackedBatch& batch);
 
+/// FLOPs of scores and weighted values of all query-key pairs: 2 per multiply-add.
+double attention_flops(const ModelConfig& config, std::span<const AttentionSegment> segments);
+
 /// FLOPs of the decoder's linear layers and attention for this batch: 2 per multiply-add; all of
 /// every layer but the last, where queries, output projection and MLP are needed for reads only.
 double decoder_flops(const ModelConfig& config, const PackedBatch& batch);

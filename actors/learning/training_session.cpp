@@ -25,16 +25,6 @@ BatchCount count_all(const Learner& learner, std::span<const TrainingRow> rows) 
   return count;
 }
 
-void add(LossReport& sum, const LossReport& part) {
-  sum.loss += part.loss;
-  sum.num_tokens += part.num_tokens;
-  if (sum.sums.empty()) {
-    sum.sums = part.sums;
-    return;
-  }
-  for (std::size_t i = 0; i < part.sums.size(); ++i) sum.sums[i].value += part.sums[i].value;
-}
-
 /// loss, then the learner's own numbers as means over the batch.
 std::vector<NamedNumber> means_of(const LossReport& report, const BatchCount& count,
                                   const std::string& prefix) {
@@ -118,7 +108,7 @@ LossReport TrainingSession::accumulate(std::span<const TrainingRow> rows, const 
   const auto part_size = static_cast<std::size_t>(job_.batches.batch_size);
   for (std::size_t begin = 0; begin < rows.size(); begin += part_size) {
     const auto part = rows.subspan(begin, std::min(part_size, rows.size() - begin));
-    add(total, learner_->accumulate(part, count));
+    total += learner_->accumulate(part, count);
   }
   require(std::isfinite(total.loss), ErrorCode::kNumerics,
           "the loss is " + number_text(total.loss));
@@ -160,7 +150,7 @@ void TrainingSession::evaluate(std::span<const TrainingRow> rows) {
   const auto part_size = static_cast<std::size_t>(job_.batches.batch_size);
   for (std::size_t begin = 0; begin < rows.size(); begin += part_size) {
     const auto part = rows.subspan(begin, std::min(part_size, rows.size() - begin));
-    add(total, learner_->evaluate(part, count));
+    total += learner_->evaluate(part, count);
   }
   state_.last_eval_step = state_.global_step;
   std::vector<NamedNumber> values = means_of(total, count, "eval_");

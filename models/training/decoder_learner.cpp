@@ -38,16 +38,6 @@ std::vector<std::size_t> cut_passes(std::span<const TrainingRow> rows, std::int6
   return sizes;
 }
 
-void add_report(LossReport& total, const LossReport& part) {
-  total.loss += part.loss;
-  total.num_tokens += part.num_tokens;
-  if (total.sums.empty()) {
-    total.sums = part.sums;
-    return;
-  }
-  for (std::size_t i = 0; i < part.sums.size(); ++i) total.sums[i].value += part.sums[i].value;
-}
-
 AdamWOptions adamw_options(const LearnerOptions& options) {
   AdamWOptions adamw;
   adamw.beta1 = options.adam_beta1;
@@ -120,7 +110,7 @@ LossReport DecoderLearner::run_parts(std::span<const TrainingRow> rows, const Ba
     begin(rows);
     LossReport total;
     for (std::size_t size : cut_passes(rows, info_.tile_tokens)) {
-      add_report(total, run(rows.first(size), batch, adds_gradients));
+      total += run(rows.first(size), batch, adds_gradients);
       rows = rows.subspan(size);
     }
     return total;

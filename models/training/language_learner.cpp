@@ -5,6 +5,7 @@
 
 #include "models/checkpoint/model_writer.h"
 #include "models/engine_errors.h"
+#include "models/mixture.h"
 #include "models/packing.h"
 #include "models/training/export_weights.h"
 
@@ -30,6 +31,20 @@ LogProbHead load_head(const LearnerOptions& options, const OpenedModel& model,
 }
 
 }  // namespace
+
+LanguageParts language_parts(const LearnerOptions& options, const OpenedModel& model) {
+  LanguageParts named;
+  named.parts.seed = options.seed;
+  named.parts.all = !options.lora;
+  if (!options.lora) return named;
+  named.parts.lora = &*options.lora;
+  if (!options.resume_adapter.empty()) {
+    named.first_adapter = std::make_unique<Adapter>(
+        open_adapter(options.resume_adapter, options.model.allow_pickle, *model.files));
+    named.parts.first_adapter = named.first_adapter.get();
+  }
+  return named;
+}
 
 LanguageLearner::LanguageLearner(const LearnerOptions& options, const OpenedModel& model,
                                  const TrainedParts& parts)

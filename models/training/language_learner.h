@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
+#include <memory>
 
 #include "models/training/decoder_learner.h"
 
 namespace midpo {
+
+/// What the options train of a language model: an adapter, fresh or begun, or all of it. `parts`
+/// points into the options and this struct.
+struct LanguageParts {
+  std::unique_ptr<Adapter> first_adapter;
+  TrainedParts parts;
+};
+LanguageParts language_parts(const LearnerOptions& options, const OpenedModel& model);
 
 /// A learner of log-probabilities: decoder and language-model head, frozen or trained whole.
 class LanguageLearner : public DecoderLearner {

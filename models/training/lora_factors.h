@@ -16,12 +16,6 @@ struct LoraFactors {
   double scale = 0.0;
 };
 
-/// An adapter directory, opened. @throws Error(kCheckpoint)
-Adapter open_trained_adapter(const std::string& path, bool allow_pickle);
-
-/// Content hash of config and weights, in hex: what a router remembers of its experts.
-std::string adapter_hash(const Adapter& adapter);
-
 /// @throws Error(kCheckpoint) naming the adapter and the module if it does not adapt the module.
 LoraFactors read_lora_factors(const Adapter& adapter, const std::string& module, at::Device device);
 

@@ -2,11 +2,9 @@
 #include "models/training/pair_learner.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "models/packing.h"
-#include "models/training/lora_factors.h"
 #include "runtime/core/error.h"
 
 namespace midpo {
@@ -109,20 +107,12 @@ std::array<float, 2> PairLearner::add_row(const TrainingRow& row, const PairSums
 
 std::unique_ptr<Learner> make_pair_learner(const LearnerOptions& options) {
   const std::unique_ptr<OpenedModel> model = open_model(options.model);
-  TrainedParts parts;
-  parts.seed = options.seed;
-  parts.all = !options.lora;
-  std::optional<Adapter> first;
-  if (options.lora) parts.lora = &*options.lora;
-  if (options.lora && !options.resume_adapter.empty()) {
-    first = open_trained_adapter(options.resume_adapter, options.model.allow_pickle);
-    parts.first_adapter = &*first;
-  }
+  const LanguageParts named = language_parts(options, *model);
   std::unique_ptr<Learner> learner;
   if (options.is_published_compat) {
-    learner = make_published_pair_learner(options, *model, parts);
+    learner = make_published_pair_learner(options, *model, named.parts);
   } else {
-    learner = std::make_unique<PairLearner>(options, *model, parts);
+    learner = std::make_unique<PairLearner>(options, *model, named.parts);
   }
   model->files->check_unchanged();
   return learner;

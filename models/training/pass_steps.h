@@ -6,19 +6,10 @@
 
 #include "models/backend.h"
 #include "models/row_chunks.h"
+#include "models/tensor_rows.h"
 #include "models/training/train_decoder.h"
 
 namespace midpo {
-
-inline const float* float_or_null(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
-}
-
-/// Address of a row of a matrix with contiguous rows.
-inline void* row_pointer(const at::Tensor& matrix, std::int64_t row) {
-  auto* bytes = static_cast<std::byte*>(matrix.mutable_data_ptr());
-  return bytes + row * matrix.stride(0) * static_cast<std::int64_t>(matrix.element_size());
-}
 
 inline DType dtype_of(at::ScalarType type) {
   return type == at::kFloat ? DType::kFloat32 : DType::kBFloat16;

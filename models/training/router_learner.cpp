@@ -10,9 +10,9 @@
 
 #include "models/checkpoint/router_writer.h"
 #include "models/engine_errors.h"
+#include "models/mixture.h"
 #include "models/packing.h"
 #include "models/training/export_weights.h"
-#include "models/training/lora_factors.h"
 #include "models/training/pair_learner.h"
 
 namespace midpo {
@@ -111,8 +111,8 @@ std::unique_ptr<Learner> make_router_learner(const LearnerOptions& options) {
   const std::unique_ptr<OpenedModel> opened = open_model(options.model);
   const OpenedModel& model = *opened;
   const bool allow_pickle = options.model.allow_pickle;
-  const Adapter safety = open_trained_adapter(options.safety_adapter, allow_pickle);
-  const Adapter helpfulness = open_trained_adapter(options.helpfulness_adapter, allow_pickle);
+  const Adapter safety = open_adapter(options.safety_adapter, allow_pickle, *model.files);
+  const Adapter helpfulness = open_adapter(options.helpfulness_adapter, allow_pickle, *model.files);
   TrainedParts parts;
   parts.seed = options.seed;
   parts.safety = &safety;

@@ -4,7 +4,6 @@
 
 #include "models/packing.h"
 #include "models/training/language_learner.h"
-#include "models/training/lora_factors.h"
 #include "runtime/core/error.h"
 
 namespace midpo {
@@ -81,18 +80,8 @@ class SftLearner final : public LanguageLearner {
 
 std::unique_ptr<Learner> make_sft_learner(const LearnerOptions& options) {
   const std::unique_ptr<OpenedModel> model = open_model(options.model);
-  TrainedParts parts;
-  parts.seed = options.seed;
-  parts.all = !options.lora;
-  std::optional<Adapter> first;
-  if (options.lora) {
-    parts.lora = &*options.lora;
-    if (!options.resume_adapter.empty()) {
-      first = open_trained_adapter(options.resume_adapter, options.model.allow_pickle);
-      parts.first_adapter = &*first;
-    }
-  }
-  auto learner = std::make_unique<SftLearner>(options, *model, parts);
+  const LanguageParts named = language_parts(options, *model);
+  auto learner = std::make_unique<SftLearner>(options, *model, named.parts);
   model->files->check_unchanged();
   return learner;
 }

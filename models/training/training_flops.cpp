@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/training/training_flops.h"
 
-#include <vector>
+#include "models/packing.h"
 
 namespace midpo {
 namespace {
@@ -11,17 +11,6 @@ double linear_flops(const TrainLinear& linear, bool wants_input_gradient) {
   const double pass =
       2.0 * static_cast<double>(linear.num_inputs()) * static_cast<double>(linear.num_outputs());
   return pass * (1.0 + (wants_input_gradient ? 1.0 : 0.0) + (linear.has_weights() ? 1.0 : 0.0));
-}
-
-/// Scores and weighted values of all query-key pairs, forwards.
-double attention_flops(const ModelConfig& config, const std::vector<AttentionSegment>& segments) {
-  double pairs = 0.0;
-  for (const AttentionSegment& segment : segments) {
-    const auto queries = static_cast<double>(segment.num_queries);
-    const auto keys = static_cast<double>(segment.prefix_length + segment.own_length);
-    pairs += queries * (keys - (queries - 1.0) / 2.0);
-  }
-  return 4.0 * static_cast<double>(config.num_heads * config.head_dim) * pairs;
 }
 
 }  // namespace

@@ -100,14 +100,7 @@ Json train_step(DecoderLearner& learner, const std::vector<TrainingRow>& rows, d
   const std::size_t size = (rows.size() + parts - 1) / parts;
   for (std::size_t begin = 0; begin < rows.size(); begin += size) {
     const std::size_t count = std::min(size, rows.size() - begin);
-    const LossReport part = learner.accumulate(std::span(rows).subspan(begin, count), batch);
-    total.loss += part.loss;
-    total.num_tokens += part.num_tokens;
-    if (total.sums.empty()) {
-      total.sums = part.sums;
-    } else {
-      for (std::size_t i = 0; i < part.sums.size(); ++i) total.sums[i].value += part.sums[i].value;
-    }
+    total += learner.accumulate(std::span(rows).subspan(begin, count), batch);
   }
   if (!gradients.empty()) write_gradients(gradients, learner);
   Json step = {{"loss", total.loss}, {"num_tokens", total.num_tokens}};
