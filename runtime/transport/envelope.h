@@ -35,8 +35,8 @@ struct Envelope {
   std::string job;            ///< hex id of the run, at most 64 characters
   std::uint64_t epoch = 0;    ///< of the coordinator: one more with each restart; fences older ones
   std::uint64_t session = 0;  ///< of the worker: random, new with each connection it begins
-  std::uint64_t seq = 0;      ///< within the session and direction, from 1; 0: not delivered reliably
-  std::uint64_t ack = 0;      ///< all messages up to this seq of the other direction were received
+  std::uint64_t seq = 0;  ///< within the session and direction, from 1; 0: not delivered reliably
+  std::uint64_t ack = 0;  ///< all messages up to this seq of the other direction were received
   std::uint64_t task = 0;
   std::uint32_t attempt = 0;
 
@@ -63,8 +63,8 @@ struct WireLimits {
 /// follows and of itself), the body, the arrays.
 std::vector<Frame> encode(const Message& message);
 
-/// @throws Error(kTransport) for another schema, a wrong checksum, unknown kinds or fields, sizes over
-/// the limits; allocates no more than the input's size.
+/// @throws Error(kTransport) for another schema, a wrong checksum, unknown kinds or fields, sizes
+/// over the limits; allocates no more than the input's size.
 Message decode(const std::vector<Frame>& wire, const WireLimits& limits);
 
 }  // namespace midpo
