@@ -114,7 +114,7 @@ void spawn_all(Pointer self, const std::shared_ptr<JobResources>& resources) {
   state.writer = self->spawn<caf::detached>(writer_actor, job, resources->outputs,
                                             resources->frontier, state.store, me);
   state.ranker = self->spawn(ranker_actor, job, state.writer);
-  self->send(state.store, StorePeers{me, state.ranker, state.writer});
+  self->send(state.store, StorePeers{me, {state.ranker}, state.writer});
   std::vector<TokenizerActor> tokenizers;
   for (std::uint32_t i = 0; i < job->num_tokenizers; ++i) {
     tokenizers.push_back(self->spawn(tokenizer_actor, job, state.store));

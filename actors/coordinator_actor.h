@@ -19,7 +19,7 @@ namespace midpo {
 struct JobResources {
   std::shared_ptr<RowReader> reader;  ///< at the frontier's block
   std::shared_ptr<RunStore> store;
-  std::shared_ptr<OrderedOutputs> outputs;
+  std::shared_ptr<OutputFiles> outputs;
   Frontier frontier;
 };
 

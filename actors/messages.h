@@ -199,7 +199,7 @@ using CoordinatorActor =
 /// To the store, before anything else: whom it serves. A job without ordered outputs has no writer.
 struct StorePeers {
   ScoreDesk desk;
-  ScoreConsumer consumer;
+  std::vector<ScoreConsumer> consumers;
   WriterActor writer;
 };
 

@@ -38,7 +38,7 @@ RankResult run_ranking(const RankRun& run, RankJob job) {
   write_file_atomically(run.folder.file("config.yaml"), run.resolved_config);
   resources->frontier = resources->store->frontier();
   resources->reader->seek_block(resources->frontier.next_block);
-  resources->outputs = std::make_shared<OrderedOutputs>(job, resources->frontier);
+  resources->outputs = std::make_shared<OutputFiles>(open_outputs(job, resources->frontier));
 
   const std::string started = utc_now();
   const auto shared_job = std::make_shared<const RankJob>(std::move(job));

@@ -31,6 +31,8 @@ std::string_view role_name(Role role) {
   return "";
 }
 
+double tie_margin(DType dtype) { return dtype == DType::kBFloat16 ? 0.05 : 1e-5; }
+
 std::vector<std::string> ordered_outputs(const RankJob& job) {
   std::vector<std::string> paths{job.output_path};
   if (!job.scores_output_path.empty()) paths.push_back(job.scores_output_path);

@@ -26,6 +26,10 @@ std::string score_line(const RankJob& job, const PreferenceRow& row,
                        const std::vector<const std::vector<double>*>& values,
                        const RankDecision& decision);
 
+/// A device's noise between batch shapes, libraries and machines, score units: closer decisions are
+/// flagged near_tie.
+double tie_margin(DType dtype);
+
 /// "rows.jsonl:17": where a row stands, for messages.
 std::string row_place(const ScoringJob& job, const RowPosition& position);
 

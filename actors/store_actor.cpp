@@ -25,7 +25,7 @@ void commit(Pointer self) {
   for (TileScored& scored : state.uncommitted) {
     self->send(state.peers.desk,
                TileCommitted{scored.task.id, scored.compute_seconds, share, scored.least_flops});
-    self->send(state.peers.consumer, std::move(scored));
+    for (const ScoreConsumer& consumer : state.peers.consumers) self->send(consumer, scored);
   }
   state.uncommitted.clear();
   state.uncommitted_rows = 0;

@@ -16,19 +16,11 @@ void append_lines(GrowingFile& file, const std::string& lines) {
   if (!lines.empty()) file.append(lines);
 }
 
-void append_block(WriterState& state, const RankedBlock& block) {
-  auto file = state.outputs->files.begin();
-  append_lines(**file++, block.d_dual_lines);
-  if (!state.job->scores_output_path.empty()) append_lines(**file++, block.score_lines);
-  if (file != state.outputs->files.end()) append_lines(**file, block.quarantine_lines);
-}
-
 void advance_frontier(Pointer self, bool is_final) {
   WriterState& state = self->state;
   auto frontier = std::make_shared<Frontier>();
   frontier->next_block = state.sequencer.next_index();
-  for (const auto& file : state.outputs->files)
-    frontier->file_sizes.push_back(file->make_durable());
+  for (const auto& file : *state.outputs) frontier->file_sizes.push_back(file->make_durable());
   frontier->counters_json = state.counters.to_json();
   auto blocks = std::make_shared<std::vector<std::shared_ptr<const RankedBlock>>>();
   blocks->swap(state.not_durable);
@@ -39,7 +31,7 @@ void advance_frontier(Pointer self, bool is_final) {
 void write_block(Pointer self, std::shared_ptr<const RankedBlock> block) {
   WriterState& state = self->state;
   const auto start = Clock::now();
-  append_block(state, *block);
+  append_block(*state.job, *block, *state.outputs);
   const std::uint64_t kept_before = state.counters.kept;
   state.counters.add(*block);
   state.not_durable.push_back(block);
@@ -53,16 +45,25 @@ void write_block(Pointer self, std::shared_ptr<const RankedBlock> block) {
 
 }  // namespace
 
-OrderedOutputs::OrderedOutputs(const RankJob& job, const Frontier& frontier) {
+OutputFiles open_outputs(const RankJob& job, const Frontier& frontier) {
+  OutputFiles files;
   const std::vector<std::string> paths = ordered_outputs(job);
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const std::uint64_t size = i < frontier.file_sizes.size() ? frontier.file_sizes[i] : 0;
     files.push_back(std::make_unique<GrowingFile>(paths[i], size));
   }
+  return files;
+}
+
+void append_block(const RankJob& job, const RankedBlock& block, const OutputFiles& files) {
+  auto file = files.begin();
+  append_lines(**file++, block.d_dual_lines);
+  if (!job.scores_output_path.empty()) append_lines(**file++, block.score_lines);
+  if (file != files.end()) append_lines(**file, block.quarantine_lines);
 }
 
 WriterActor::behavior_type writer_actor(Pointer self, std::shared_ptr<const RankJob> job,
-                                        std::shared_ptr<OrderedOutputs> outputs, Frontier frontier,
+                                        std::shared_ptr<OutputFiles> outputs, Frontier frontier,
                                         StoreActor store, CoordinatorActor coordinator) {
   install_error_boundary(self);
   WriterState& state = self->state;
@@ -80,7 +81,7 @@ WriterActor::behavior_type writer_actor(Pointer self, std::shared_ptr<const Rank
       },
       [self](FinishOutputs) { advance_frontier(self, true); },
       [self](FrontierCommitted) {
-        for (const auto& file : self->state.outputs->files) file->publish();
+        for (const auto& file : *self->state.outputs) file->publish();
         self->send(self->state.coordinator, OutputsPublished{self->state.counters.to_json()});
       },
       [self](Stop) {

@@ -13,16 +13,18 @@
 
 namespace midpo {
 
-/// The ordered outputs of a run, opened where the frontier says they end.
-struct OrderedOutputs {
-  std::vector<std::unique_ptr<GrowingFile>> files;  ///< as ordered_outputs(job) lists them
+/// The outputs of a run, as ordered_outputs(job) lists them.
+using OutputFiles = std::vector<std::unique_ptr<GrowingFile>>;
 
-  OrderedOutputs(const RankJob& job, const Frontier& frontier);
-};
+/// Opens them where the frontier says they end. @throws Error(kStorage).
+OutputFiles open_outputs(const RankJob& job, const Frontier& frontier);
+
+/// Appends a block's lines to the output of each kind.
+void append_block(const RankJob& job, const RankedBlock& block, const OutputFiles& files);
 
 struct WriterState {
   std::shared_ptr<const RankJob> job;
-  std::shared_ptr<OrderedOutputs> outputs;
+  std::shared_ptr<OutputFiles> outputs;
   StoreActor store;
   CoordinatorActor coordinator;
   Sequencer<std::shared_ptr<const RankedBlock>> sequencer;
@@ -37,7 +39,7 @@ struct WriterState {
 /// Detached: it waits for the disk.
 WriterActor::behavior_type writer_actor(WriterActor::stateful_pointer<WriterState> self,
                                         std::shared_ptr<const RankJob> job,
-                                        std::shared_ptr<OrderedOutputs> outputs, Frontier frontier,
+                                        std::shared_ptr<OutputFiles> outputs, Frontier frontier,
                                         StoreActor store, CoordinatorActor coordinator);
 
 }  // namespace midpo

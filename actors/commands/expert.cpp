@@ -3,32 +3,10 @@
 //
 //   rows -> reference log-probs and scores (computed once, shared) -> run_learning()
 #include "actors/commands/command.h"
-#include "actors/learning/learning_run.h"
+#include "actors/learning/midpo_learners.h"
 
 namespace midpo {
 namespace {
-
-LearnerRequest safety_expert(const TrainingConfig& config) {
-  LearnerRequest learner;
-  learner.name = "safety expert";
-  learner.options = learner_options(config);
-  learner.wish.rule = PairRule::kExactlyOneSafe;
-  learner.needs_reference = true;
-  learner.score_role = Role::kCost;
-  learner.offset = PairOffset::kSafety;
-  return learner;
-}
-
-LearnerRequest helpfulness_expert(const TrainingConfig& config) {
-  LearnerRequest learner;
-  learner.name = "helpfulness expert";
-  learner.options = learner_options(config);
-  learner.wish.rule = PairRule::kBetter;
-  learner.needs_reference = true;
-  learner.score_role = Role::kReward;
-  learner.offset = PairOffset::kHelpfulness;
-  return learner;
-}
 
 class ExpertCommand : public Command {
  public:

@@ -10,6 +10,7 @@
 #include "actors/commands/command.h"
 #include "actors/model_options.h"
 #include "actors/rank_run.h"
+#include "actors/row_lines.h"
 #include "actors/rank_summary.h"
 #include "actors/stop_request.h"
 #include "runtime/observe/log.h"
@@ -31,10 +32,6 @@ struct RankConfig {
   std::int64_t block_rows = 64;
   double task_deadline_seconds = 600.0;
 };
-
-/// A device's noise between batch shapes, libraries and machines: closer decisions are flagged
-/// near_tie.
-double tie_margin(DType dtype) { return dtype == DType::kBFloat16 ? 0.05 : 1e-5; }
 
 class RankCommand : public Command {
  public:

@@ -21,10 +21,16 @@ std::vector<ChosenRow> rows_of(const FeederState& state, const WaitingPull& pull
   return rows;
 }
 
+/// Stage after stage: all scores first; each learner when those before it have published.
+bool is_its_turn(const FeederState& state, std::uint32_t learner) {
+  if (!state.job->overlaps && state.blocks_supplied < state.blocks->size()) return false;
+  return state.job->trains_together || learner == state.num_finished;
+}
+
 /// Answers a pull if all it needs is there.
 bool answer(Pointer self, const WaitingPull& pull) {
   const FeederState& state = self->state;
-  if (!state.job->overlaps && state.blocks_supplied < state.blocks->size()) return false;
+  if (!is_its_turn(state, pull.index)) return false;
   const LearnerJob& learner = state.job->learners[pull.index];
   const std::vector<ChosenRow> chosen = rows_of(state, pull);
   const auto is_ready = [&](const ChosenRow& row) { return state.board->is_ready(learner, row); };
@@ -52,6 +58,10 @@ void supply(Pointer self, std::uint64_t block, std::size_t offset,
   if (state.board->put(plan.model, plan.rows[offset], values)) --state.missing[block];
 }
 
+void answer_waiting(Pointer self) {
+  std::erase_if(self->state.waiting, [&](const WaitingPull& pull) { return answer(self, pull); });
+}
+
 /// A block with all its values gives its credit back; learners may have waited for it.
 void note_complete(Pointer self, std::uint64_t block) {
   FeederState& state = self->state;
@@ -60,7 +70,7 @@ void note_complete(Pointer self, std::uint64_t block) {
   state.missing.erase(open);
   ++state.blocks_supplied;
   self->send(state.coordinator, BlockSupplied{block});
-  std::erase_if(state.waiting, [&](const WaitingPull& pull) { return answer(self, pull); });
+  answer_waiting(self);
 }
 
 void take_known(Pointer self, const BlockPlanned& planned) {
@@ -100,6 +110,10 @@ FeederActor::behavior_type feeder_actor(Pointer self, std::shared_ptr<const Lear
       [self](const TileScored& scored) { take_scored(self, scored); },
       [self](const PullBatch& pull) { pull_rows(self, pull.learner, pull.step); },
       [self](const PullEvaluation& pull) { pull_rows(self, pull.learner, std::nullopt); },
+      [self](const LearnerFinished&) {
+        ++self->state.num_finished;
+        answer_waiting(self);
+      },
       [self](Stop) { self->quit(); },
   };
 }

@@ -27,6 +27,7 @@ struct FeederState {
   std::map<std::uint64_t, std::size_t> missing;  ///< rows without values, of open blocks
   std::size_t blocks_supplied = 0;
   std::vector<WaitingPull> waiting;
+  std::uint32_t num_finished = 0;  ///< learners
 };
 
 /// Gives learners their batches: composed by the plan, sent when every row has its scores. Holds

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "actors/error_boundary.h"
+#include "actors/learning/dual_ranker_actor.h"
 #include "actors/learning/feeder_actor.h"
 #include "actors/learning/learner_actor.h"
 #include "actors/stop_request.h"
@@ -96,6 +97,7 @@ void plan_block(Pointer self, const BlockLookedUp& found) {
   const BlockLookedUp looked = with_spot_check(self->state, found);
   self->state.crew->add_block(looked);
   self->send(self->state.feeder, BlockPlanned{looked.block, looked.known});
+  if (self->state.ranker) self->send(self->state.ranker, BlockPlanned{looked.block, looked.known});
 }
 
 void note_supplied(Pointer self, const BlockSupplied& supplied) {
@@ -121,11 +123,24 @@ void note_step(Pointer self, const StepTaken& step) {
   state.progress.tokens_done += step.num_tokens;
 }
 
+void stop_if_done(Pointer self) {
+  const LearningCoordinatorState& state = self->state;
+  const bool is_trained = std::ranges::all_of(state.outcome.learners, &LearnerFigures::is_finished);
+  if (is_trained && (!state.ranker || state.is_ranked)) stop_job(self, std::nullopt);
+}
+
 void note_finished(Pointer self, const LearnerFinished& finished) {
-  std::vector<LearnerFigures>& learners = self->state.outcome.learners;
-  learners[finished.learner].is_finished = true;
-  const bool are_all = std::ranges::all_of(learners, &LearnerFigures::is_finished);
-  if (are_all) stop_job(self, std::nullopt);
+  self->state.outcome.learners[finished.learner].is_finished = true;
+  self->send(self->state.feeder, finished);
+  stop_if_done(self);
+}
+
+void note_ranked(Pointer self, const RowsRanked& ranked) {
+  LearningCoordinatorState& state = self->state;
+  state.outcome.ranking = counters_from_json(ranked.counters_json);
+  state.is_ranked = ranked.is_finished;
+  if (ranked.is_finished) state.outcome.ranking_seconds = seconds_since(state.start);
+  stop_if_done(self);
 }
 
 void note_down(Pointer self, const caf::down_msg& down) {
@@ -198,7 +213,13 @@ void spawn_all(Pointer self, const std::shared_ptr<LearningResources>& resources
   company.join(state.feeder, "feeder", number(Stage::kFeeding));
   if (!state.blocks->empty()) {
     state.store = self->spawn<caf::detached>(store_actor, job, resources->store);
-    self->send(state.store, StorePeers{me, state.feeder, WriterActor{}});
+    std::vector<ScoreConsumer> consumers{state.feeder};
+    if (job->ranking) {
+      state.ranker = self->spawn<caf::detached>(dual_ranker_actor, job, me);
+      company.join(state.ranker, "ranker", number(Stage::kFeeding));
+      consumers.push_back(state.ranker);
+    }
+    self->send(state.store, StorePeers{me, std::move(consumers), WriterActor{}});
     company.join(state.store, "store", number(Stage::kStoring));
     state.crew =
         std::make_unique<ScorerCrew>(self, job, me, state.store, company, number(Stage::kScoring));
@@ -236,6 +257,7 @@ LearningCoordinatorActor::behavior_type learning_coordinator(
       },
       [self](const BlockSupplied& supplied) { note_supplied(self, supplied); },
       [self](const StepTaken& step) { note_step(self, step); },
+      [self](const RowsRanked& ranked) { note_ranked(self, ranked); },
       [self](const LearnerFinished& finished) { note_finished(self, finished); },
       [self](CoordinatorTick) { tick(self); },
   };

@@ -32,6 +32,8 @@ struct LearningCoordinatorState {
   std::unique_ptr<ScorerCrew> crew;  ///< null where nothing is scored
   StoreActor store;
   FeederActor feeder;
+  DualRankerActor ranker;  ///< none where nothing is ranked
+  bool is_ranked = false;
   std::size_t next_block = 0;
   std::size_t blocks_in_flight = 0;
   std::size_t blocks_supplied = 0;

@@ -83,6 +83,11 @@ struct LearningJob : ScoringJob {
   std::vector<LearnerJob> learners;
   /// Learners begin as soon as the rows of a batch have their scores; false: when all have.
   bool overlaps = false;
+  /// Learners train side by side; false: each when those before it have published.
+  bool trains_together = true;
+  /// The first num_ranked rows are ranked as well, under this job's policy; null: none are.
+  std::shared_ptr<const RankJob> ranking;
+  std::uint32_t num_ranked = 0;
 };
 
 }  // namespace midpo

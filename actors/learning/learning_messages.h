@@ -5,6 +5,8 @@
 //   scorer --PullWork--> coordinator --ComputeTile--> scorer --TileScored--> store
 //   store --TileCommitted--> coordinator, --TileScored (now durable)--> feeder
 //   feeder --BlockSupplied--> coordinator (returns the credit)
+//   store --TileScored--> dual ranker --RowsRanked--> coordinator (midpo run)
+//   learner --LearnerFinished--> coordinator, and on to the feeder
 //   learner --PullBatch--> feeder --BatchReady--> learner --StepTaken--> coordinator
 #pragma once
 
@@ -41,6 +43,11 @@ struct StepTaken {
   double loss = 0.0;
   double seconds = 0.0;  ///< computing
 };
+/// Rows in input order have been ranked; behind the last one the outputs are published.
+struct RowsRanked {
+  std::string counters_json;  ///< RunCounters so far
+  bool is_finished = false;
+};
 /// The learner has published what it trained.
 struct LearnerFinished {
   std::uint32_t learner = 0;
@@ -55,6 +62,7 @@ MIDPO_MESSAGE(BatchReady)
 MIDPO_MESSAGE(EvaluationReady)
 MIDPO_MESSAGE(BlockSupplied)
 MIDPO_MESSAGE(StepTaken)
+MIDPO_MESSAGE(RowsRanked)
 MIDPO_MESSAGE(LearnerFinished)
 #undef MIDPO_MESSAGE
 
@@ -62,13 +70,14 @@ namespace midpo {
 
 using FeederActor = caf::typed_actor<caf::reacts_to<BlockPlanned>, caf::reacts_to<TileScored>,
                                      caf::reacts_to<PullBatch>, caf::reacts_to<PullEvaluation>,
-                                     caf::reacts_to<Stop>>;
+                                     caf::reacts_to<LearnerFinished>, caf::reacts_to<Stop>>;
 using LearnerActor = caf::typed_actor<caf::reacts_to<BatchReady>, caf::reacts_to<EvaluationReady>,
                                       caf::reacts_to<Stop>>;
-using LearningCoordinatorActor =
-    caf::typed_actor<caf::reacts_to<BlockLookedUp>, caf::reacts_to<PullWork>,
-                     caf::reacts_to<TileCommitted>, caf::reacts_to<TileFailed>,
-                     caf::reacts_to<BlockSupplied>, caf::reacts_to<StepTaken>,
-                     caf::reacts_to<LearnerFinished>, caf::reacts_to<CoordinatorTick>>;
+using DualRankerActor = caf::typed_actor<caf::reacts_to<BlockPlanned>, caf::reacts_to<TileScored>,
+                                         caf::reacts_to<Stop>>;
+using LearningCoordinatorActor = caf::typed_actor<
+    caf::reacts_to<BlockLookedUp>, caf::reacts_to<PullWork>, caf::reacts_to<TileCommitted>,
+    caf::reacts_to<TileFailed>, caf::reacts_to<BlockSupplied>, caf::reacts_to<StepTaken>,
+    caf::reacts_to<RowsRanked>, caf::reacts_to<LearnerFinished>, caf::reacts_to<CoordinatorTick>>;
 
 }  // namespace midpo

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "actors/run_counters.h"
 #include "actors/scorer_crew.h"
 #include "runtime/core/error.h"
 
@@ -26,6 +27,8 @@ struct LearningOutcome {
   std::vector<LearnerFigures> learners;
   CrewFigures scoring;
   double scoring_seconds = 0.0;  ///< start of the job to the last score
+  RunCounters ranking;           ///< rows by fate, where rows are ranked
+  double ranking_seconds = 0.0;  ///< start of the job to the published D_dual
   double wall_seconds = 0.0;
 };
 

@@ -8,6 +8,7 @@
 #include "actors/learning/learning_coordinator.h"
 #include "actors/learning/learning_folder.h"
 #include "actors/learning/learning_plan.h"
+#include "actors/learning/learning_setup.h"
 #include "actors/learning/learning_summary.h"
 #include "actors/rank_plan.h"
 #include "actors/rank_summary.h"
@@ -30,182 +31,9 @@ LearningFolder folder_of(const LearningRequest& request) {
   return folder;
 }
 
-/// The template of a model's own tokenizer, as an index into job.templates.
-std::uint32_t add_template(LearningJob& job, const ComputeConfig& compute,
-                           const std::string& model) {
-  auto made = load_template(compute, model);
-  const auto same = [&](const auto& other) {
-    if (!other || !made) return other == made;
-    return other->kind() == made->kind() &&
-           other->tokenizer().content() == made->tokenizer().content();
-  };
-  const auto found = std::ranges::find_if(job.templates, same);
-  const auto index = static_cast<std::uint32_t>(found - job.templates.begin());
-  if (found == job.templates.end()) job.templates.push_back(std::move(made));
-  return index;
-}
-
-const std::string& path_of(Role role, const TrainingConfig& config) {
-  if (role == Role::kReward) return config.reward_model;
-  return role == Role::kCost ? config.cost_model : config.model;
-}
-
-/// The frozen models that some learner's rows are scored by, each once.
-std::vector<Role> roles_of(const LearningRequest& request) {
-  std::vector<Role> roles;
-  for (const LearnerRequest& learner : request.learners) {
-    if (learner.needs_reference) roles.push_back(Role::kReference);
-    if (learner.score_role) roles.push_back(*learner.score_role);
-  }
-  std::ranges::sort(roles);
-  roles.erase(std::unique(roles.begin(), roles.end()), roles.end());
-  return roles;
-}
-
-void add_templates(const LearningRequest& request, LearningJob& job) {
-  const TrainingConfig& config = request.config;
-  // What is trained sees the training template; the template option is the score models'.
-  ComputeConfig training = config.compute;
-  training.template_name = "training";
-  add_template(job, training, config.model);
-  for (const Role role : roles_of(request)) {
-    JobModel model{role, {}, 0, 0};
-    if (role != Role::kReference) {
-      model.tokenizer = add_template(job, config.compute, path_of(role, config));
-    }
-    job.models.push_back(std::move(model));
-  }
-}
-
-void load_score_models(const LearningRequest& request, const EngineFactory& engines,
-                       LearningJob& job) {
-  const TrainingConfig& config = request.config;
-  const std::vector<std::string> devices = device_list(config.compute);
-  for (JobModel& model : job.models) {
-    for (const std::string& device : devices) {
-      const ModelOptions options =
-          model_options(config.compute, path_of(model.role, config), device,
-                        std::string(role_name(model.role)) + "_model");
-      model.replicas.push_back(model.role == Role::kReference
-                                   ? engines.load_reference_model(options)
-                                   : engines.load_score_model(options));
-    }
-  }
-  if (job.models.empty()) return;
-  const ModelInfo& info = job.models.front().replicas.front()->info();
-  job.tile_tokens = config.tile_tokens > 0 ? config.tile_tokens : info.tile_tokens;
-  const auto num_models = static_cast<std::uint32_t>(job.models.size());
-  const bool is_cpu = info.device == "cpu";
-  const std::size_t automatic =
-      is_cpu ? num_cores() : std::max<std::size_t>(devices.size(), num_models);
-  job.num_scorers = config.scorers > 0 ? static_cast<std::uint32_t>(config.scorers) * num_models
-                                       : static_cast<std::uint32_t>(automatic);
-  job.max_blocks_in_flight = std::clamp<std::uint32_t>(8 * job.num_scorers, 16, 1024);
-  job.overlaps = config.overlap == "yes" || (config.overlap == "auto" && !is_cpu);
-}
-
-std::optional<std::uint32_t> model_index(const LearningJob& job, std::optional<Role> role) {
-  for (std::uint32_t i = 0; role && i < job.models.size(); ++i) {
-    if (job.models[i].role == *role) return i;
-  }
-  return std::nullopt;
-}
-
-void require_rows(const LearnerJob& learner) {
-  if (!learner.train.empty()) return;
-  std::string fates;
-  for (const auto& [reason, rows] : learner.tally.filtered) {
-    fates += ", " + std::to_string(rows) + " filtered: " + reason;
-  }
-  if (learner.tally.quarantined > 0) {
-    fates += ", " + std::to_string(learner.tally.quarantined) + " quarantined";
-  }
-  throw Error(ErrorCode::kData, learner.name + ": no row can be trained on (" +
-                                    std::to_string(learner.tally.rows_in) + " rows in" + fates +
-                                    "); give other --data");
-}
-
-LearnerJob make_learner_job(const LearningRequest& request, std::size_t index,
-                            const LearningFolder& folder, const LearningJob& job,
-                            const RowSet& train, const RowSet& eval) {
-  const LearnerRequest& wanted = request.learners[index];
-  const TrainingConfig& config = request.config;
-  LearnerJob learner;
-  learner.name = wanted.name;
-  learner.objective = wanted.options.objective;
-  learner.train = choose_rows(job, train, wanted.wish, learner.tally);
-  learner.eval = choose_rows(job, eval, wanted.wish, learner.tally);
-  require_rows(learner);
-  if (wanted.needs_reference) learner.reference_model = model_index(job, Role::kReference);
-  learner.score_model = model_index(job, wanted.score_role);
-  learner.offset = wanted.offset;
-  learner.offset_weight = wanted.offset_weight;
-  learner.batches = batch_options(config, learner.train.size());
-  learner.schedule = lr_schedule(config, BatchPlan(learner.batches).num_steps());
-  learner.save_steps = static_cast<std::uint64_t>(config.save_steps);
-  learner.save_total_limit = static_cast<std::uint64_t>(config.save_total_limit);
-  learner.eval_steps = static_cast<std::uint64_t>(config.eval_steps);
-  learner.starts_at_reference =
-      learner.objective == Objective::kPairs && wanted.options.resume_adapter.empty();
-  learner.pair_loss = wanted.options.pair_loss;
-  learner.beta = wanted.options.beta;
-  learner.label_smoothing = wanted.options.label_smoothing;
-  learner.run_dir = folder.learner_dir(index);
-  learner.output = folder.outputs[index];
-  return learner;
-}
-
-std::vector<std::shared_ptr<Learner>> make_learners(const LearningRequest& request,
-                                                    const EngineFactory& engines) {
-  const std::vector<std::string> devices = device_list(request.config.compute);
-  std::vector<std::shared_ptr<Learner>> learners;
-  for (std::size_t i = 0; i < request.learners.size(); ++i) {
-    LearnerOptions options = request.learners[i].options;
-    options.model.device = devices[i % devices.size()];
-    const auto share = static_cast<std::int64_t>(num_cores() / request.learners.size());
-    if (request.learners.size() > 1) options.num_threads = std::max<std::int64_t>(1, share);
-    learners.push_back(engines.make_learner(options));
-  }
-  return learners;
-}
-
-struct Prepared {
-  std::shared_ptr<LearningJob> job;
-  std::vector<std::shared_ptr<Learner>> learners;
-  std::vector<InputFile> inputs;
-};
-
-/// Rows, models and the plan: everything that can fail before there is state on disk, but the plan.
-Prepared prepare(const LearningRequest& request, const LearningFolder& folder,
-                 const EngineFactory& engines) {
-  const TrainingConfig& config = request.config;
-  Prepared made{std::make_shared<LearningJob>(), {}, {}};
-  LearningJob& job = *made.job;
-  job.max_length = config.compute.max_length;
-  job.on_bad_row = config.on_bad_row == "fail" ? BadRowPolicy::kFail : BadRowPolicy::kQuarantine;
-  job.task_deadline_seconds = config.task_deadline_seconds;
-  add_templates(request, job);
-  const bool is_dialogue = request.learners.front().wish.objective == Objective::kSft;
-  const RowSet train = read_rows(config.data, is_dialogue, job);
-  RowSet eval;
-  if (!config.eval_data.empty()) eval = read_rows(config.eval_data, is_dialogue, job);
-  for (std::size_t i = 0; i < request.learners.size(); ++i) {
-    job.learners.push_back(make_learner_job(request, i, folder, job, train, eval));
-  }
-  load_score_models(request, engines, job);
-  made.learners = make_learners(request, engines);
-  made.inputs = train.files;
-  made.inputs.insert(made.inputs.end(), eval.files.begin(), eval.files.end());
-  const std::string quarantine = train.quarantine_lines + eval.quarantine_lines;
-  if (job.on_bad_row == BadRowPolicy::kQuarantine) {
-    write_file_atomically(folder.file("quarantine.jsonl"), quarantine);
-  }
-  return made;
-}
-
 /// Opens what the actors own; from here on there is state on disk.
 std::shared_ptr<LearningResources> open_resources(const LearningRequest& request,
-                                                  const Prepared& prepared) {
+                                                  const PreparedLearning& prepared) {
   auto resources = std::make_shared<LearningResources>();
   LearningJob& job = *prepared.job;
   if (!job.models.empty()) {
@@ -221,7 +49,7 @@ std::shared_ptr<LearningResources> open_resources(const LearningRequest& request
   return resources;
 }
 
-void write_manifests(const Prepared& prepared, const std::string& started) {
+void write_manifests(const PreparedLearning& prepared, const std::string& started) {
   const LearningJob& job = *prepared.job;
   for (std::size_t i = 0; i < job.learners.size(); ++i) {
     const LearnerJob& learner = job.learners[i];
@@ -247,7 +75,7 @@ void fill_defaults(LearningRequest& request) {
 
 }  // namespace
 
-int run_learning(LearningRequest request, const EngineFactory& engines) {
+LearningResult train_models(LearningRequest request, const EngineFactory& engines) {
   fill_defaults(request);
   const LearningFolder folder = folder_of(request);
   const TrainingConfig& config = request.config;
@@ -255,12 +83,12 @@ int run_learning(LearningRequest request, const EngineFactory& engines) {
   const RunLock lock(folder.dir);
   if (prepare_learning_folder(folder, config.resume, config.overwrite) == RunStart::kFinished) {
     log::info("already_finished", {{"run_dir", folder.dir}, {"output", config.output}});
-    return 0;
+    return {true, nullptr, {}, {}};
   }
   log::open_jsonl(folder.file("log.jsonl"));
   install_stop_signals();
   const std::string started = utc_now();
-  const Prepared prepared = prepare(request, folder, engines);
+  const PreparedLearning prepared = prepare_learning(request, folder, engines);
   const std::string plan =
       learning_plan_json(request, *prepared.job, prepared.inputs, prepared.learners);
   settle_learning_plan(folder.file("plan.json"), plan);
@@ -269,14 +97,20 @@ int run_learning(LearningRequest request, const EngineFactory& engines) {
     learner.plan_hash = content_hash(plan).hex();
   }
   const auto resources = open_resources(request, prepared);
-  const LearningOutcome outcome = run_learning_job(prepared.job, resources);
-  if (outcome.error) throw Error(*outcome.error);
+  LearningResult result{false, prepared.job, run_learning_job(prepared.job, resources), {}};
+  if (result.outcome.error) throw Error(*result.outcome.error);
   write_manifests(prepared, started);
-  std::vector<std::int64_t> parameters;
   for (const auto& learner : prepared.learners) {
-    parameters.push_back(learner->num_trained_parameters());
+    result.trained_parameters.push_back(learner->num_trained_parameters());
   }
-  std::fputs(learning_summary(*prepared.job, outcome, parameters).c_str(), stdout);
+  return result;
+}
+
+int run_learning(LearningRequest request, const EngineFactory& engines) {
+  const LearningResult result = train_models(std::move(request), engines);
+  if (result.was_finished) return 0;
+  std::fputs(learning_summary(*result.job, result.outcome, result.trained_parameters).c_str(),
+             stdout);
   return 0;
 }
 

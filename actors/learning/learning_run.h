@@ -10,6 +10,7 @@
 #include "actors/learning/learning_outcome.h"
 #include "actors/learning/learning_rows.h"
 #include "actors/learning/training_options.h"
+#include "models/preference/ranking_policy.h"
 
 namespace midpo {
 
@@ -25,17 +26,37 @@ struct LearnerRequest {
   double offset_weight = 0.0;
 };
 
+/// Training rows ranked into D_dual while they are scored.
+struct RankingRequest {
+  RankingPolicy policy = RankingPolicy::kDual;
+  std::string output;         ///< D_dual
+  std::string scores_output;  ///< all rows with their scores; empty: none
+};
+
 struct LearningRequest {
   std::string command;
   std::string resolved_config;  ///< saved as config.yaml
   TrainingConfig config;
   std::vector<LearnerRequest> learners;
+  std::optional<RankingRequest> ranking = std::nullopt;
+  /// Stage after stage: all scores, then one learner after the other.
+  bool is_sequential = false;
+};
+
+struct LearningResult {
+  bool was_finished = false;  ///< by an earlier process; then there is nothing else
+  std::shared_ptr<const LearningJob> job;
+  LearningOutcome outcome;
+  std::vector<std::int64_t> trained_parameters;  ///< [learner]
 };
 
 /// Checks folders and options, reads and tokenises the rows, loads the models, opens the store,
-/// records the plan or compares it with the recorded one, trains, writes the manifests and prints
-/// the summary table. A run that is finished already does nothing under --resume.
-/// @return the exit status. @throws Error: whatever stopped the run; --resume continues it.
+/// records the plan or compares it with the recorded one, trains and writes the manifests. A run
+/// that is finished already does nothing under --resume.
+/// @throws Error: whatever stopped the run; --resume continues it.
+LearningResult train_models(LearningRequest request, const EngineFactory& engines);
+
+/// The same, with the summary table on stdout. @return the exit status.
 int run_learning(LearningRequest request, const EngineFactory& engines);
 
 }  // namespace midpo

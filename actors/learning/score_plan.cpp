@@ -8,8 +8,9 @@ namespace midpo {
 namespace {
 
 constexpr std::uint64_t kNever = UINT64_MAX;
-/// Evaluation rows come behind all training rows.
+/// Rows that are only ranked, then evaluation rows, come behind all training rows.
 constexpr std::uint64_t kEvaluation = kNever - 1;
+constexpr std::uint64_t kRanking = kNever - 2;
 
 /// [row]: when the row is first needed.
 using FirstNeeds = std::vector<std::uint64_t>;
@@ -24,6 +25,10 @@ void note_needs(const LearnerJob& learner, FirstNeeds& needs) {
   for (const ChosenRow& row : learner.eval) {
     needs[row.index] = std::min(needs[row.index], kEvaluation);
   }
+}
+
+bool is_ranked_by(const LearningJob& job, const JobModel& model) {
+  return job.ranking && std::ranges::count(job.ranking->models, model.role, &JobModel::role) > 0;
 }
 
 std::vector<std::uint32_t> rows_by_need(const FirstNeeds& needs) {
@@ -44,6 +49,11 @@ std::vector<ScoreBlock> plan_scores(const LearningJob& job) {
     for (const LearnerJob& learner : job.learners) {
       if (learner.reference_model == model || learner.score_model == model) {
         note_needs(learner, needs);
+      }
+    }
+    if (is_ranked_by(job, job.models[model])) {
+      for (std::uint32_t row = 0; row < job.num_ranked; ++row) {
+        needs[row] = std::min(needs[row], kRanking);
       }
     }
     const std::vector<std::uint32_t> rows = rows_by_need(needs);

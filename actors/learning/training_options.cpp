@@ -73,7 +73,7 @@ void add_run_options(OptionTable& table, TrainingConfig& config, const std::stri
   table.flag("overwrite", &config.overwrite, "Discard an earlier run and its output");
 }
 
-void add_training_options(OptionTable& table, TrainingConfig& config) {
+void add_step_options(OptionTable& table, TrainingConfig& config) {
   add_batch_options(table, config);
   add_optimizer_options(table, config);
   table.group("Evaluation and checkpoints");
@@ -85,6 +85,10 @@ void add_training_options(OptionTable& table, TrainingConfig& config) {
                 "Checkpoints that are kept; 0: all");
   table.choice("compat", &config.compat, {"none", "published"},
                "published: the formulas of the published code where they differ");
+}
+
+void add_training_options(OptionTable& table, TrainingConfig& config) {
+  add_step_options(table, config);
   add_compute_options(table, config.compute);
 }
 
@@ -111,12 +115,20 @@ void add_scoring_options(OptionTable& table, TrainingConfig& config) {
              "Folder of the scores, to be shared between runs; default: RUN_DIR/scores");
   table.choice("overlap", &config.overlap, {"auto", "yes", "no"},
                "Train while rows are still scored; auto: not on the CPU, which does both");
+  table.text("scorer_device", &config.scorer_device, "DEVICE",
+             "Where frozen models compute: cpu, or cuda:0,cuda:1; default: as device");
   table.integer("scorers", &config.scorers, 0, 4096,
                 "Scorers per model; 0: one per core (CPU) or device");
   table.integer("tile_tokens", &config.tile_tokens, 0, 1 << 22,
                 "Packed tokens per scorer call; 0: the device's best");
   table.number("task_deadline_seconds", &config.task_deadline_seconds, 1.0, 1e6,
                "A tile that takes longer stops the run");
+}
+
+std::vector<std::string> scorer_devices(const TrainingConfig& config) {
+  ComputeConfig compute = config.compute;
+  if (!config.scorer_device.empty()) compute.device = config.scorer_device;
+  return device_list(compute);
 }
 
 LearnerOptions learner_options(const TrainingConfig& config) {

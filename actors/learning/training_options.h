@@ -57,6 +57,7 @@ struct TrainingConfig {
   std::int64_t save_steps = 500;
   std::int64_t save_total_limit = 2;
 
+  std::string scorer_device;
   std::int64_t scorers = 0;
   std::int64_t tile_tokens = 0;
   std::string overlap = "auto";
@@ -65,12 +66,17 @@ struct TrainingConfig {
 
 /// Data, base model, output, run folder.
 void add_run_options(OptionTable& table, TrainingConfig& config, const std::string& data_help);
-/// Epochs, batches, order, optimizer, schedule, evaluation, checkpoints, device.
+/// Epochs, batches, order, optimizer, schedule, evaluation, checkpoints.
+void add_step_options(OptionTable& table, TrainingConfig& config);
+/// Those, and what computes.
 void add_training_options(OptionTable& table, TrainingConfig& config);
 /// @param is_optional  with a flag --lora; otherwise the adapter is what is trained
 void add_lora_options(OptionTable& table, TrainingConfig& config, bool is_optional);
 /// Options of jobs whose rows are scored first.
 void add_scoring_options(OptionTable& table, TrainingConfig& config);
+
+/// Where the frozen models compute.
+std::vector<std::string> scorer_devices(const TrainingConfig& config);
 
 /// What of the configuration a learner itself needs; objective and losses are the command's.
 /// @throws Error(kConfig) for a model that is no directory.

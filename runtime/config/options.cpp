@@ -154,6 +154,16 @@ Option& OptionTable::flag(std::string key, bool* target, std::string help) {
   return option;
 }
 
+void OptionTable::add_section(const std::string& prefix, const OptionTable& section) {
+  for (Option option : section.options()) {
+    option.key = prefix + "." + option.key;
+    assert(find(option.key) == nullptr && "two options with one key");
+    option.group = prefix + ": " + option.group;
+    for (std::string& alias : option.aliases) alias = prefix + "." + alias;
+    options_.push_back(std::move(option));
+  }
+}
+
 void OptionTable::group(std::string heading) { group_ = std::move(heading); }
 void OptionTable::example(std::string command_line) {
   examples_.push_back(std::move(command_line));

@@ -51,6 +51,10 @@ class OptionTable {
   Option& number(std::string key, double* target, double minimum, double maximum, std::string help);
   Option& flag(std::string key, bool* target, std::string help);  ///< --x, --x true, --no-x
 
+  /// Takes over the options of another table under `prefix`: learning_rate -> expert.learning_rate,
+  /// --expert.learning-rate, "expert: {learning_rate: ...}" in YAML. Aliases likewise.
+  void add_section(const std::string& prefix, const OptionTable& section);
+
   void group(std::string heading);         ///< for the options that follow
   void example(std::string command_line);  ///< shown on top of --help
 

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/learning/learning_setup.h"
+
+#include <algorithm>
+
+#include "actors/learning/learning_rows.h"
+#include "actors/row_lines.h"
+#include "runtime/core/atomic_file.h"
+
+namespace midpo {
+namespace {
+
+/// The template of a model's own tokenizer, as an index into job.templates.
+std::uint32_t add_template(LearningJob& job, const ComputeConfig& compute,
+                           const std::string& model) {
+  auto made = load_template(compute, model);
+  const auto same = [&](const auto& other) {
+    if (!other || !made) return other == made;
+    return other->kind() == made->kind() &&
+           other->tokenizer().content() == made->tokenizer().content();
+  };
+  const auto found = std::ranges::find_if(job.templates, same);
+  const auto index = static_cast<std::uint32_t>(found - job.templates.begin());
+  if (found == job.templates.end()) job.templates.push_back(std::move(made));
+  return index;
+}
+
+const std::string& path_of(Role role, const TrainingConfig& config) {
+  if (role == Role::kReward) return config.reward_model;
+  return role == Role::kCost ? config.cost_model : config.model;
+}
+
+/// The frozen models that some learner's rows are scored by, each once.
+std::vector<Role> roles_of(const LearningRequest& request) {
+  std::vector<Role> roles;
+  for (const LearnerRequest& learner : request.learners) {
+    if (learner.needs_reference) roles.push_back(Role::kReference);
+    if (learner.score_role) roles.push_back(*learner.score_role);
+  }
+  if (request.ranking) roles.insert(roles.end(), {Role::kReward, Role::kCost});
+  std::ranges::sort(roles);
+  roles.erase(std::unique(roles.begin(), roles.end()), roles.end());
+  return roles;
+}
+
+void add_templates(const LearningRequest& request, LearningJob& job) {
+  const TrainingConfig& config = request.config;
+  // What is trained sees the training template; the template option is the score models'.
+  ComputeConfig training = config.compute;
+  training.template_name = "training";
+  add_template(job, training, config.model);
+  for (const Role role : roles_of(request)) {
+    JobModel model{role, {}, 0, 0};
+    if (role != Role::kReference) {
+      model.tokenizer = add_template(job, config.compute, path_of(role, config));
+    }
+    job.models.push_back(std::move(model));
+  }
+}
+
+void load_score_models(const LearningRequest& request, const EngineFactory& engines,
+                       LearningJob& job) {
+  const TrainingConfig& config = request.config;
+  const std::vector<std::string> devices = scorer_devices(config);
+  for (JobModel& model : job.models) {
+    for (const std::string& device : devices) {
+      const ModelOptions options =
+          model_options(config.compute, path_of(model.role, config), device,
+                        std::string(role_name(model.role)) + "_model");
+      model.replicas.push_back(model.role == Role::kReference
+                                   ? engines.load_reference_model(options)
+                                   : engines.load_score_model(options));
+    }
+  }
+  if (job.models.empty()) return;
+  const ModelInfo& info = job.models.front().replicas.front()->info();
+  job.tile_tokens = config.tile_tokens > 0 ? config.tile_tokens : info.tile_tokens;
+  const auto num_models = static_cast<std::uint32_t>(job.models.size());
+  const bool is_cpu = info.device == "cpu";
+  const std::size_t automatic =
+      is_cpu ? num_cores() : std::max<std::size_t>(devices.size(), num_models);
+  job.num_scorers = config.scorers > 0 ? static_cast<std::uint32_t>(config.scorers) * num_models
+                                       : static_cast<std::uint32_t>(automatic);
+  job.max_blocks_in_flight = std::clamp<std::uint32_t>(8 * job.num_scorers, 16, 1024);
+  job.overlaps = config.overlap == "yes" || (config.overlap == "auto" && !is_cpu);
+}
+
+std::optional<std::uint32_t> model_index(const LearningJob& job, std::optional<Role> role) {
+  for (std::uint32_t i = 0; role && i < job.models.size(); ++i) {
+    if (job.models[i].role == *role) return i;
+  }
+  return std::nullopt;
+}
+
+void require_rows(const LearnerJob& learner) {
+  if (!learner.train.empty()) return;
+  std::string fates;
+  for (const auto& [reason, rows] : learner.tally.filtered) {
+    fates += ", " + std::to_string(rows) + " filtered: " + reason;
+  }
+  if (learner.tally.quarantined > 0) {
+    fates += ", " + std::to_string(learner.tally.quarantined) + " quarantined";
+  }
+  throw Error(ErrorCode::kData, learner.name + ": no row can be trained on (" +
+                                    std::to_string(learner.tally.rows_in) + " rows in" + fates +
+                                    "); give other --data");
+}
+
+LearnerJob make_learner_job(const LearningRequest& request, std::size_t index,
+                            const LearningFolder& folder, const LearningJob& job,
+                            const RowSet& train, const RowSet& eval) {
+  const LearnerRequest& wanted = request.learners[index];
+  const TrainingConfig& config = request.config;
+  LearnerJob learner;
+  learner.name = wanted.name;
+  learner.objective = wanted.options.objective;
+  learner.train = choose_rows(job, train, wanted.wish, learner.tally);
+  learner.eval = choose_rows(job, eval, wanted.wish, learner.tally);
+  require_rows(learner);
+  if (wanted.needs_reference) learner.reference_model = model_index(job, Role::kReference);
+  learner.score_model = model_index(job, wanted.score_role);
+  learner.offset = wanted.offset;
+  learner.offset_weight = wanted.offset_weight;
+  learner.batches = batch_options(config, learner.train.size());
+  learner.schedule = lr_schedule(config, BatchPlan(learner.batches).num_steps());
+  learner.save_steps = static_cast<std::uint64_t>(config.save_steps);
+  learner.save_total_limit = static_cast<std::uint64_t>(config.save_total_limit);
+  learner.eval_steps = static_cast<std::uint64_t>(config.eval_steps);
+  learner.starts_at_reference =
+      learner.objective == Objective::kPairs && wanted.options.resume_adapter.empty();
+  learner.pair_loss = wanted.options.pair_loss;
+  learner.beta = wanted.options.beta;
+  learner.label_smoothing = wanted.options.label_smoothing;
+  learner.run_dir = folder.learner_dir(index);
+  learner.output = folder.outputs[index];
+  return learner;
+}
+
+std::vector<std::shared_ptr<Learner>> make_learners(const LearningRequest& request,
+                                                    const EngineFactory& engines) {
+  const std::vector<std::string> devices = device_list(request.config.compute);
+  std::vector<std::shared_ptr<Learner>> learners;
+  for (std::size_t i = 0; i < request.learners.size(); ++i) {
+    LearnerOptions options = request.learners[i].options;
+    options.model.device = devices[i % devices.size()];
+    const auto share = static_cast<std::int64_t>(num_cores() / request.learners.size());
+    if (request.learners.size() > 1 && !request.is_sequential) {
+      options.num_threads = std::max<std::int64_t>(1, share);
+    }
+    learners.push_back(engines.make_learner(options));
+  }
+  return learners;
+}
+
+std::shared_ptr<const RankJob> make_ranking(const LearningRequest& request,
+                                            const LearningFolder& folder, const LearningJob& job) {
+  auto ranking = std::make_shared<RankJob>();
+  ranking->policy = request.ranking->policy;
+  ranking->output_path = request.ranking->output;
+  ranking->scores_output_path = request.ranking->scores_output;
+  ranking->quarantine_path = folder.file("quarantine.jsonl");
+  ranking->max_length = job.max_length;
+  ranking->on_bad_row = job.on_bad_row;
+  ranking->input_paths = request.config.data;
+  for (const Role role : {Role::kReward, Role::kCost}) {
+    JobModel model = *std::ranges::find(job.models, role, &JobModel::role);
+    const auto& wanted = job.templates[model.tokenizer];
+    const auto found = std::ranges::find(ranking->templates, wanted);
+    model.tokenizer = static_cast<std::uint32_t>(found - ranking->templates.begin());
+    if (found == ranking->templates.end()) ranking->templates.push_back(wanted);
+    ranking->models.push_back(std::move(model));
+  }
+  ranking->tie_margin = tie_margin(ranking->models.front().replicas.front()->info().dtype);
+  return ranking;
+}
+
+}  // namespace
+
+PreparedLearning prepare_learning(const LearningRequest& request, const LearningFolder& folder,
+                                  const EngineFactory& engines) {
+  const TrainingConfig& config = request.config;
+  PreparedLearning made{std::make_shared<LearningJob>(), {}, {}};
+  LearningJob& job = *made.job;
+  job.max_length = config.compute.max_length;
+  job.on_bad_row = config.on_bad_row == "fail" ? BadRowPolicy::kFail : BadRowPolicy::kQuarantine;
+  job.task_deadline_seconds = config.task_deadline_seconds;
+  add_templates(request, job);
+  const bool is_dialogue = request.learners.front().wish.objective == Objective::kSft;
+  const RowSet train = read_rows(config.data, is_dialogue, job);
+  RowSet eval;
+  if (!config.eval_data.empty()) eval = read_rows(config.eval_data, is_dialogue, job);
+  for (std::size_t i = 0; i < request.learners.size(); ++i) {
+    job.learners.push_back(make_learner_job(request, i, folder, job, train, eval));
+  }
+  load_score_models(request, engines, job);
+  job.trains_together = !request.is_sequential;
+  job.overlaps = job.overlaps && !request.is_sequential;
+  if (request.ranking) {
+    job.num_ranked = train.end;
+    job.ranking = make_ranking(request, folder, job);
+  }
+  made.learners = make_learners(request, engines);
+  made.inputs = train.files;
+  made.inputs.insert(made.inputs.end(), eval.files.begin(), eval.files.end());
+  const std::string quarantine = train.quarantine_lines + eval.quarantine_lines;
+  if (job.on_bad_row == BadRowPolicy::kQuarantine && !request.ranking) {
+    write_file_atomically(folder.file("quarantine.jsonl"), quarantine);
+  }
+  return made;
+}
+
+}  // namespace midpo
