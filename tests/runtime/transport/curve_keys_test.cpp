@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/transport/curve_keys.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "tests/support/error_text.h"
+#include "tests/support/temporary_folder.h"
+
+namespace midpo {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(CurveKeys, ComeBackFromTheirFiles) {
+  const TemporaryFolder folder;
+  const KeyPair pair = generate_key_pair();
+  write_key_files(pair, folder.file("worker"));
+  const KeyPair read = read_secret_key(folder.file("worker.key"));
+  EXPECT_EQ(read.secret_key.bytes(), pair.secret_key.bytes());
+  EXPECT_EQ(read.public_key, pair.public_key);
+  EXPECT_EQ(read_public_key(folder.file("worker.pub")), pair.public_key);
+}
+
+TEST(CurveKeys, DifferEachTime) {
+  EXPECT_NE(generate_key_pair().public_key, generate_key_pair().public_key);
+}
+
+TEST(CurveKeys, KeepTheSecretToTheirOwner) {
+  const TemporaryFolder folder;
+  write_key_files(generate_key_pair(), folder.file("worker"));
+  struct stat status {};
+  ASSERT_EQ(::stat(folder.file("worker.key").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+  EXPECT_EQ(folder.read("worker.pub").find("secret"), std::string::npos);
+}
+
+TEST(CurveKeys, RefuseASecretThatOthersCanRead) {
+  const TemporaryFolder folder;
+  write_key_files(generate_key_pair(), folder.file("worker"));
+  for (const mode_t mode : {0640U, 0604U, 0620U}) {
+    ASSERT_EQ(::chmod(folder.file("worker.key").c_str(), mode), 0);
+    const std::string text =
+        error_text(ErrorCode::kConfig, [&] { read_secret_key(folder.file("worker.key")); });
+    EXPECT_THAT(text, HasSubstr("chmod 600"));
+  }
+}
+
+TEST(CurveKeys, AreNeverOverwritten) {
+  const TemporaryFolder folder;
+  write_key_files(generate_key_pair(), folder.file("worker"));
+  const std::string before = folder.read("worker.key");
+  const std::string text = error_text(
+      ErrorCode::kConfig, [&] { write_key_files(generate_key_pair(), folder.file("worker")); });
+  EXPECT_THAT(text, HasSubstr("worker.key: exists"));
+  EXPECT_EQ(folder.read("worker.key"), before);
+}
+
+TEST(CurveKeys, RefuseAPublicKeyAsASecretOne) {
+  const TemporaryFolder folder;
+  write_key_files(generate_key_pair(), folder.file("worker"));
+  ASSERT_EQ(::chmod(folder.file("worker.pub").c_str(), 0600), 0);
+  const std::string text =
+      error_text(ErrorCode::kConfig, [&] { read_secret_key(folder.file("worker.pub")); });
+  EXPECT_THAT(text, HasSubstr("is no secret key"));
+}
+
+TEST(AllowList, IsPublicKeyFilesOneAfterAnother) {
+  const TemporaryFolder folder;
+  const KeyPair one = generate_key_pair();
+  const KeyPair two = generate_key_pair();
+  write_key_files(one, folder.file("one"));
+  write_key_files(two, folder.file("two"));
+  const std::string list = "# the cluster\n\n" + folder.read("one.pub") + folder.read("two.pub");
+  const AllowList allowed = AllowList::read(folder.write("allowed", list));
+  EXPECT_EQ(allowed.size(), 2U);
+  EXPECT_EQ(allowed.name_of(one.public_key), "one");
+  EXPECT_EQ(allowed.name_of(two.public_key), "two");
+  EXPECT_EQ(allowed.name_of(generate_key_pair().public_key), std::nullopt);
+}
+
+TEST(AllowList, NamesTheLineItCannotRead) {
+  const TemporaryFolder folder;
+  const std::string good = generate_key_pair().public_key.hex();
+  for (const std::string& bad : {std::string("abc worker"), good.substr(1), good + "0", "g" + good,
+                                 std::string("midpo-secret-key ") + good}) {
+    const std::string path = folder.write("allowed", good + " one\n" + bad + "\n");
+    const std::string text = error_text(ErrorCode::kConfig, [&] { AllowList::read(path); });
+    EXPECT_THAT(text, HasSubstr("allowed:2"));
+  }
+}
+
+TEST(AllowList, RefusesAnEmptyFile) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("allowed", "# nobody\n");
+  EXPECT_THAT(error_text(ErrorCode::kConfig, [&] { AllowList::read(path); }),
+              HasSubstr("holds no public key"));
+}
+
+}  // namespace
+}  // namespace midpo
