@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "runtime/core/crc32c.h"
 #include "runtime/core/error.h"
 #include "runtime/observe/append_file.h"
 #include "runtime/observe/text_format.h"
@@ -100,22 +101,6 @@ class TensorBoardWriter final : public MetricsWriter {
 };
 
 }  // namespace
-
-std::uint32_t crc32c(std::string_view bytes) {
-  constexpr std::uint32_t kReflectedPolynomial = 0x82f63b78;
-  static const auto table = [] {
-    std::array<std::uint32_t, 256> entries{};
-    for (std::uint32_t byte = 0; byte < 256; ++byte) {
-      entries[byte] = byte;
-      for (int bit = 0; bit < 8; ++bit)
-        entries[byte] = entries[byte] >> 1 ^ (entries[byte] & 1 ? kReflectedPolynomial : 0);
-    }
-    return entries;
-  }();
-  std::uint32_t crc = ~std::uint32_t{0};
-  for (const char c : bytes) crc = crc >> 8 ^ table[(crc ^ static_cast<unsigned char>(c)) & 0xff];
-  return ~crc;
-}
 
 std::string tensorboard_record(std::string_view payload) {
   const auto masked = [](std::string_view bytes) {

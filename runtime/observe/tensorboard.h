@@ -22,7 +22,4 @@ std::unique_ptr<MetricsWriter> open_tensorboard(const std::string& folder,
 /// One TFRecord: length and payload, each followed by its masked CRC-32C.
 std::string tensorboard_record(std::string_view payload);
 
-/// CRC-32C (Castagnoli, reflected), as iSCSI and TFRecord use it.
-std::uint32_t crc32c(std::string_view bytes);
-
 }  // namespace midpo
