@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace midpo {
@@ -25,6 +26,7 @@ enum class MessageKind : std::uint8_t {
   kRefusal = 10,   ///< C: you cannot join, and why
   kWeights = 11,   ///< C: a new version of published weights
   kConfirm = 12,   ///< W: that version is live here
+  kReset = 13,     ///< C: the session named is over; begin a new one
 };
 
 /// Fields that a kind does not use are zero.
@@ -59,12 +61,16 @@ struct WireLimits {
   std::size_t max_frames = 64;
 };
 
-/// Frames as they go on the wire: the envelope (msgpack, with the schema and a CRC-32C of all that
-/// follows and of itself), the body, the arrays.
+/// Frames as they go on the wire: the envelope (a CRC-32C of all that follows, sizes of frames
+/// included, then msgpack), the body, the arrays.
 std::vector<Frame> encode(const Message& message);
 
+/// A message has one spelling: decode(encode(m)) == m, and encode(decode(w)) == w.
 /// @throws Error(kTransport) for another schema, a wrong checksum, unknown kinds or fields, sizes
-/// over the limits; allocates no more than the input's size.
-Message decode(const std::vector<Frame>& wire, const WireLimits& limits);
+/// over the limits; allocates no more than a small multiple of the input's size.
+Message decode(const std::vector<Frame>& wire, const WireLimits& limits = {});
+
+/// "hello", "task", ...: for logs and reports.
+std::string_view message_kind_name(MessageKind kind);
 
 }  // namespace midpo

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/transport/reliable_link.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace midpo {
+
+ReliableLink::ReliableLink(std::uint64_t session, const LinkOptions& options, Clock::time_point now)
+    : options_(options), session_(session), last_sent_(now), last_heard_(now), ack_at_(now) {}
+
+void ReliableLink::set_job(std::string job, std::uint64_t epoch) {
+  job_ = std::move(job);
+  epoch_ = epoch;
+}
+
+void ReliableLink::send(Message message) { waiting_.push_back(std::move(message)); }
+
+void ReliableLink::take_ack(std::uint64_t ack) {
+  while (!in_flight_.empty() && in_flight_.front().message.envelope.seq <= ack)
+    in_flight_.pop_front();
+}
+
+std::vector<Message> ReliableLink::receive(Message message, Clock::time_point now) {
+  last_heard_ = now;
+  take_ack(message.envelope.ack);
+  const std::uint64_t seq = message.envelope.seq;
+  if (seq == 0) return {};
+  if (!owes_ack_) ack_at_ = now + options_.ack_delay;
+  owes_ack_ = true;
+  // Beyond the window only a faulty peer sends; it must not fill our memory.
+  if (seq > delivered_ + options_.window) return {};
+  if (seq <= delivered_ || !early_.emplace(seq, std::move(message)).second) {
+    ++num_duplicates_;
+    return {};
+  }
+  std::vector<Message> in_order;
+  while (!early_.empty() && early_.begin()->first == delivered_ + 1) {
+    in_order.push_back(std::move(early_.begin()->second));
+    early_.erase(early_.begin());
+    ++delivered_;
+  }
+  return in_order;
+}
+
+void ReliableLink::stamp(Envelope& envelope) const {
+  envelope.job = job_;
+  envelope.epoch = epoch_;
+  envelope.session = session_;
+  envelope.ack = delivered_;
+}
+
+std::vector<Message> ReliableLink::due(Clock::time_point now) {
+  std::vector<Message> wire;
+  for (InFlight& sent : in_flight_) {
+    if (now < sent.resend_at) continue;
+    sent.wait = std::min(2 * sent.wait, options_.resend_limit);
+    sent.resend_at = now + sent.wait;
+    wire.push_back(sent.message);
+    ++num_resent_;
+  }
+  while (!waiting_.empty() && in_flight_.size() < options_.window) {
+    waiting_.front().envelope.seq = next_seq_++;
+    wire.push_back(waiting_.front());
+    in_flight_.push_back(
+        {std::move(waiting_.front()), now + options_.resend_after, options_.resend_after});
+    waiting_.pop_front();
+  }
+  const bool is_ack_due = owes_ack_ && now >= ack_at_;
+  const bool is_heartbeat_due = now - last_sent_ >= options_.heartbeat;
+  if (wire.empty() && (is_ack_due || is_heartbeat_due)) wire.emplace_back();
+  if (wire.empty()) return wire;
+  for (Message& message : wire) stamp(message.envelope);
+  owes_ack_ = false;
+  last_sent_ = now;
+  return wire;
+}
+
+ReliableLink::Clock::time_point ReliableLink::next_wake() const {
+  if (!waiting_.empty() && in_flight_.size() < options_.window) return last_sent_;
+  Clock::time_point wake =
+      std::min(last_sent_ + options_.heartbeat, last_heard_ + options_.dead_after);
+  if (owes_ack_) wake = std::min(wake, ack_at_);
+  for (const InFlight& sent : in_flight_) wake = std::min(wake, sent.resend_at);
+  return wake;
+}
+
+}  // namespace midpo

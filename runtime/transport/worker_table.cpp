@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/transport/worker_table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <utility>
+
+namespace midpo {
+namespace {
+
+/// Enough to outlive every delayed Hello; a later one costs a session, not correctness.
+constexpr std::size_t kEndedKept = 4096;
+/// Answers to strangers are cheap to lose: they ask again.
+constexpr std::size_t kMaxReplies = 4096;
+
+double seconds(WorkerTable::Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+/// Lets a worker that has said goodbye go, when its session's link is gone already.
+Message acknowledgement(const Envelope& envelope) {
+  Message message;
+  message.envelope.ack = envelope.seq;
+  return message;
+}
+
+std::string spoken(double number) {
+  std::ostringstream text;
+  text.precision(1);
+  text << std::fixed << number << " s";
+  return text.str();
+}
+
+}  // namespace
+
+WorkerTable::WorkerTable(WorkerTableOptions options)
+    : options_(std::move(options)),
+      task_deadline_(std::chrono::milliseconds(options_.welcome.task_deadline_ms)),
+      deaths_(options_.gone_after),
+      next_worker_(options_.first_worker) {}
+
+std::vector<WorkerEvent> WorkerTable::take_events() { return std::exchange(events_, {}); }
+
+WorkerTable::Session* WorkerTable::find(WorkerId worker) {
+  const auto peer = peer_of_.find(worker);
+  return peer == peer_of_.end() ? nullptr : &sessions_.at(peer->second);
+}
+
+bool WorkerTable::is_stale(const Envelope& envelope) const {
+  // Until its Welcome arrives, a worker knows neither job nor epoch.
+  const bool is_new = envelope.epoch == 0 && (envelope.kind == MessageKind::kHello ||
+                                              envelope.kind == MessageKind::kHeartbeat ||
+                                              envelope.kind == MessageKind::kGoodbye);
+  return !is_new && (envelope.epoch != options_.epoch || envelope.job != options_.job);
+}
+
+void WorkerTable::reply(const PeerId& peer, const Envelope& to, Message message) {
+  if (replies_.size() >= kMaxReplies) return;
+  message.envelope.job = options_.job;
+  message.envelope.epoch = options_.epoch;
+  message.envelope.session = to.session;
+  replies_.push_back({peer, std::move(message)});
+}
+
+std::optional<Refusal> WorkerTable::objection(const Hello& hello) const {
+  const bool differs =
+      !options_.numerics.empty() && !hello.numerics.empty() && hello.numerics != options_.numerics;
+  if (differs && !options_.allows_mixed) {
+    return Refusal{ErrorCode::kConfig,
+                   "worker " + hello.name + " computes with " + hello.numerics + ", the job with " +
+                       options_.numerics +
+                       ": values would differ; use the same build and kind of device, or allow "
+                       "mixed workers"};
+  }
+  if (sessions_.size() >= options_.max_workers) {
+    return Refusal{ErrorCode::kTransport, "the job has its " +
+                                              std::to_string(options_.max_workers) +
+                                              " workers; more are not allowed"};
+  }
+  return std::nullopt;
+}
+
+void WorkerTable::open(const PeerId& peer, const Message& message, Clock::time_point now) {
+  const auto hello = body_of<Hello>(message);
+  if (const auto refusal = objection(hello)) {
+    events_.push_back(WorkerRefused{peer, refusal->text});
+    reply(peer, message.envelope, to_message(*refusal));
+    return;
+  }
+  if (const auto old = sessions_.find(peer); old != sessions_.end()) {
+    deaths_.note_silent(old->second.hello.name, old->second.hello.instance, computing(old->second),
+                        now);
+    end(old, "came again with a new session");
+  }
+  suspect(deaths_.note_present(hello.name, hello.instance));
+  const WorkerId worker = next_worker_++;
+  Session session{message.envelope.session,
+                  worker,
+                  hello,
+                  ReliableLink(message.envelope.session, options_.link, now),
+                  State::kLoading,
+                  0,
+                  {}};
+  session.link.set_job(options_.job, options_.epoch);
+  session.link.send(to_message(options_.welcome));
+  sessions_.emplace(peer, std::move(session));
+  peer_of_.emplace(worker, peer);
+  events_.push_back(WorkerJoined{worker, hello});
+}
+
+std::vector<WorkerEvent> WorkerTable::receive(const PeerId& peer, Message message,
+                                              Clock::time_point now) {
+  const Envelope envelope = message.envelope;
+  auto session = sessions_.find(peer);
+  const auto is_known = [&] {
+    return session != sessions_.end() && session->second.id == envelope.session;
+  };
+  try {
+    const bool may_begin =
+        !is_known() && envelope.kind == MessageKind::kHello && envelope.seq == 1 &&
+        !is_stale(envelope) &&
+        std::find(ended_.begin(), ended_.end(), envelope.session) == ended_.end();
+    if (may_begin) {
+      open(peer, message, now);
+      session = sessions_.find(peer);
+      if (!is_known()) return take_events();
+    }
+    if (!is_known() || is_stale(envelope)) {
+      ++num_stale_;
+      if (envelope.kind == MessageKind::kGoodbye) {
+        reply(peer, envelope, acknowledgement(envelope));
+      } else {
+        reply(peer, envelope, to_message(Reset{"the coordinator does not know this session"}));
+      }
+      return take_events();
+    }
+    for (const Message& delivered : session->second.link.receive(std::move(message), now)) {
+      if (delivered.envelope.kind == MessageKind::kGoodbye) {
+        reply(peer, envelope, acknowledgement(delivered.envelope));
+        end(session, "left: " + body_of<Goodbye>(delivered).reason);
+        break;
+      }
+      handle(session->second, delivered);
+    }
+  } catch (const Error& error) {
+    // A checksum was right, so this is no accident of the network.
+    reply(peer, envelope, to_message(Refusal{ErrorCode::kTransport, error.what()}));
+    if (is_known()) end(session, std::string("broke the protocol: ") + error.what());
+  }
+  return take_events();
+}
+
+void WorkerTable::handle(Session& session, const Message& message) {
+  const Envelope& envelope = message.envelope;
+  switch (envelope.kind) {
+    case MessageKind::kHello:
+      return;  // open() has read it
+    case MessageKind::kReady:
+      return note_ready(session, body_of<Ready>(message));
+    case MessageKind::kResult:
+      return note_result(session, envelope, body_of<TileResult>(message));
+    case MessageKind::kFailure: {
+      auto failure = body_of<Failure>(message);
+      if (give_back(session, envelope)) {
+        events_.push_back(
+            TaskFailed{session.worker, envelope.task, envelope.attempt, std::move(failure)});
+      }
+      return;
+    }
+    case MessageKind::kConfirm:
+      events_.push_back(WeightsConfirmed{session.worker, body_of<Confirm>(message)});
+      return;
+    default:
+      throw Error(
+          ErrorCode::kTransport,
+          "a worker may not send a " + std::string(message_kind_name(envelope.kind)) + " message");
+  }
+}
+
+void WorkerTable::note_ready(Session& session, const Ready& ready) {
+  const auto& wanted = options_.welcome.models;
+  require(session.state != State::kReady && ready.credits >= 1, ErrorCode::kTransport,
+          "ready twice, or without credits");
+  require(ready.models.size() == wanted.size(), ErrorCode::kTransport,
+          "loaded another number of models than the job has");
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    require(ready.models[i].content == wanted[i].content, ErrorCode::kCheckpoint,
+            "the " + wanted[i].role + " model has content " + ready.models[i].content +
+                ", the job's has " + wanted[i].content);
+    const bool is_same =
+        wanted[i].numerics.empty() || ready.models[i].numerics == wanted[i].numerics;
+    require(is_same || options_.allows_mixed, ErrorCode::kConfig,
+            "the " + wanted[i].role + " model computes with " + ready.models[i].numerics +
+                ", the job with " + wanted[i].numerics);
+  }
+  if (session.state == State::kLoading) session.state = State::kReady;
+  session.credits = std::min(ready.credits, options_.max_credits);
+  events_.push_back(WorkerReady{session.worker, session.credits});
+}
+
+void WorkerTable::note_result(Session& session, const Envelope& envelope, TileResult result) {
+  const auto held = give_back(session, envelope);
+  if (!held) return;
+  bool is_finite = true;
+  std::vector<std::size_t> num_sequences;
+  for (const auto& row : result.values) {
+    num_sequences.push_back(row.size());
+    is_finite = is_finite && std::all_of(row.begin(), row.end(),
+                                         [](double value) { return std::isfinite(value); });
+  }
+  if (num_sequences != held->num_sequences) {
+    session.held.push_back(*held);  // it is lost with the session
+    throw Error(ErrorCode::kTransport, "a result for other rows than those of its task");
+  }
+  if (is_finite) {
+    events_.push_back(TaskDone{session.worker, envelope.task, envelope.attempt, std::move(result)});
+  } else {
+    events_.push_back(TaskFailed{session.worker, envelope.task, envelope.attempt,
+                                 Failure{ErrorCode::kNumerics, "a value is NaN or Inf"}});
+  }
+}
+
+std::optional<WorkerTable::Held> WorkerTable::give_back(Session& session,
+                                                        const Envelope& envelope) {
+  const auto held =
+      std::find_if(session.held.begin(), session.held.end(), [&](const Held& candidate) {
+        return candidate.task == envelope.task && candidate.attempt == envelope.attempt;
+      });
+  if (held == session.held.end()) {
+    ++num_unasked_;
+    return std::nullopt;
+  }
+  Held given = std::move(*held);
+  session.held.erase(held);
+  ++session.credits;
+  return given;
+}
+
+std::vector<std::uint64_t> WorkerTable::computing(const Session& session) const {
+  // Workers compute in the order of arrival; what waits behind is not to blame.
+  std::vector<std::uint64_t> tasks;
+  for (const Held& held : session.held) {
+    if (tasks.size() < std::max(session.hello.num_lanes, 1U)) tasks.push_back(held.task);
+  }
+  return tasks;
+}
+
+void WorkerTable::suspect(const std::vector<std::uint64_t>& tasks) {
+  for (const std::uint64_t task : tasks) events_.push_back(TaskSuspected{task});
+}
+
+void WorkerTable::end(Sessions::iterator session, const std::string& reason) {
+  WorkerLost lost{session->second.worker, {}, reason};
+  for (const Held& held : session->second.held) lost.tasks.push_back(held.task);
+  ended_.push_back(session->second.id);
+  if (ended_.size() > kEndedKept) ended_.pop_front();
+  peer_of_.erase(lost.worker);
+  sessions_.erase(session);
+  events_.push_back(std::move(lost));
+}
+
+std::vector<WorkerEvent> WorkerTable::tick(Clock::time_point now) {
+  for (auto next = sessions_.begin(); next != sessions_.end();) {
+    const auto current = next++;
+    const Session& session = current->second;
+    const bool is_overdue =
+        !session.held.empty() && now - session.held.front().since >= task_deadline_;
+    if (session.link.is_dead(now)) {
+      deaths_.note_silent(session.hello.name, session.hello.instance, computing(session), now);
+      end(current, "silent for " + spoken(seconds(now - session.link.last_heard())));
+    } else if (is_overdue) {
+      const std::uint64_t task = session.held.front().task;
+      end(current, "held task " + std::to_string(task) + " for " +
+                       spoken(seconds(now - session.held.front().since)) + ", beyond its deadline");
+      suspect({task});
+    }
+  }
+  suspect(deaths_.expire(now));
+  return take_events();
+}
+
+std::vector<WorkerTable::Outgoing> WorkerTable::due(Clock::time_point now) {
+  std::vector<Outgoing> wire = std::exchange(replies_, {});
+  for (auto& [peer, session] : sessions_) {
+    for (Message& message : session.link.due(now)) wire.push_back({peer, std::move(message)});
+  }
+  return wire;
+}
+
+WorkerTable::Clock::time_point WorkerTable::next_wake() const {
+  if (!replies_.empty()) return Clock::time_point::min();
+  Clock::time_point wake = deaths_.next_wake();
+  for (const auto& [peer, session] : sessions_) {
+    wake = std::min(wake, session.link.next_wake());
+    if (!session.held.empty()) wake = std::min(wake, session.held.front().since + task_deadline_);
+  }
+  return wake;
+}
+
+bool WorkerTable::assign(WorkerId worker, std::uint64_t task, std::uint32_t attempt,
+                         const TileTask& body, Clock::time_point now) {
+  Session* session = find(worker);
+  if (session == nullptr || session->state != State::kReady || session->credits == 0) return false;
+  Message message = to_message(body);
+  message.envelope.task = task;
+  message.envelope.attempt = attempt;
+  session->link.send(std::move(message));
+  Held held{task, attempt, {}, now};
+  for (const auto& row : body.rows) held.num_sequences.push_back(row.size());
+  session->held.push_back(std::move(held));
+  --session->credits;
+  return true;
+}
+
+void WorkerTable::publish(const Weights& weights) {
+  for (auto& [peer, session] : sessions_) {
+    if (session.state == State::kReady) session.link.send(to_message(weights));
+  }
+}
+
+void WorkerTable::drain(WorkerId worker) {
+  Session* session = find(worker);
+  if (session == nullptr || session->state == State::kDraining) return;
+  session->state = State::kDraining;
+  Message message;
+  message.envelope.kind = MessageKind::kDrain;
+  session->link.send(std::move(message));
+}
+
+void WorkerTable::finish(const std::string& reason) {
+  for (auto& [peer, session] : sessions_) session.link.send(to_message(Goodbye{reason}));
+}
+
+bool WorkerTable::is_settled() const {
+  return std::all_of(sessions_.begin(), sessions_.end(),
+                     [](const auto& entry) { return entry.second.link.num_unacknowledged() == 0; });
+}
+
+std::vector<std::string> WorkerTable::describe(Clock::time_point now) const {
+  std::vector<std::string> lines;
+  for (const auto& [peer, session] : sessions_) {
+    std::ostringstream line;
+    line << "worker " << session.hello.name << " (" << session.hello.host << ", pid "
+         << session.hello.pid << "): ";
+    if (session.state == State::kLoading) line << "loads models";
+    if (session.state == State::kDraining) line << "drains, ";
+    if (session.state != State::kLoading && session.held.empty()) line << "waits for a task";
+    const char* separator = "computes ";
+    for (const Held& held : session.held) {
+      line << separator << "task " << held.task << " attempt " << held.attempt << " since "
+           << spoken(seconds(now - held.since));
+      separator = ", ";
+    }
+    line << "; heard " << spoken(seconds(now - session.link.last_heard())) << " ago";
+    lines.push_back(line.str());
+  }
+  return lines;
+}
+
+}  // namespace midpo

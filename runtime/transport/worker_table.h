@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "runtime/transport/death_watch.h"
+#include "runtime/transport/message_bodies.h"
+#include "runtime/transport/reliable_link.h"
+
+namespace midpo {
+
+/// Whom a message comes from or goes to, as the transport names it; stable while a process lives.
+using PeerId = std::string;
+/// A worker's session, as the coordinator numbers it: never used again.
+using WorkerId = std::uint64_t;
+
+struct WorkerTableOptions {
+  LinkOptions link;
+  std::string job;            ///< hex id of the run
+  std::uint64_t epoch = 1;    ///< one more with each start of the coordinator
+  Welcome welcome;            ///< models and limits, for every worker
+  std::string numerics;       ///< of the job; empty: any
+  bool allows_mixed = false;  ///< take workers of other numerics
+  std::size_t max_workers = 4096;
+  std::uint32_t max_credits = 64;       ///< of one worker
+  std::chrono::seconds gone_after{30};  ///< a silent worker that stays away counts as dead
+  WorkerId first_worker = std::uint64_t{1} << 32;  ///< above the numbers of local workers
+};
+
+// --- what the table tells its owner
+struct WorkerJoined {  ///< it loads the models now
+  WorkerId worker = 0;
+  Hello hello;
+};
+struct WorkerRefused {
+  PeerId peer;
+  std::string reason;
+};
+struct WorkerReady {  ///< may hold so many tasks; each TaskDone and TaskFailed gives one back
+  WorkerId worker = 0;
+  std::uint32_t credits = 0;
+};
+struct TaskDone {
+  WorkerId worker = 0;
+  std::uint64_t task = 0;
+  std::uint32_t attempt = 0;
+  TileResult result;
+};
+struct TaskFailed {
+  WorkerId worker = 0;
+  std::uint64_t task = 0;
+  std::uint32_t attempt = 0;
+  Failure failure;
+};
+struct WorkerLost {  ///< dead, silent, replaced, or gone in order; its tasks are free again
+  WorkerId worker = 0;
+  std::vector<std::uint64_t> tasks;
+  std::string reason;
+};
+struct TaskSuspected {  ///< a worker died, or hung, while it computed this task
+  std::uint64_t task = 0;
+};
+struct WeightsConfirmed {
+  WorkerId worker = 0;
+  Confirm confirm;
+};
+using WorkerEvent = std::variant<WorkerJoined, WorkerRefused, WorkerReady, TaskDone, TaskFailed,
+                                 WorkerLost, TaskSuspected, WeightsConfirmed>;
+
+/// The coordinator's side of the protocol: who is there, who holds what. Decides nothing about
+/// which task goes where (runtime/flow/work_desk.h does), and knows no clock, socket or thread: its
+/// owner passes decoded messages in and puts on the wire what due() says, at least at next_wake().
+/// A result is accepted once, from the session that holds the task, for the attempt it holds.
+class WorkerTable {
+ public:
+  using Clock = std::chrono::steady_clock;
+  struct Outgoing {
+    PeerId peer;
+    Message message;
+  };
+
+  explicit WorkerTable(WorkerTableOptions options);
+
+  /// Never throws for what a peer sends: one that breaks the protocol loses its session.
+  std::vector<WorkerEvent> receive(const PeerId& peer, Message message, Clock::time_point now);
+
+  /// Ends the sessions of silent workers and of those that hold a task beyond its deadline.
+  std::vector<WorkerEvent> tick(Clock::time_point now);
+
+  std::vector<Outgoing> due(Clock::time_point now);
+  Clock::time_point next_wake() const;
+
+  /// @return false if that worker is gone or has no credit left: the task stays the caller's.
+  bool assign(WorkerId worker, std::uint64_t task, std::uint32_t attempt, const TileTask& body,
+              Clock::time_point now);
+
+  /// To every worker that is ready; each answers with WeightsConfirmed.
+  void publish(const Weights& weights);
+
+  /// The worker finishes what it holds and leaves (WorkerLost without tasks).
+  void drain(WorkerId worker);
+
+  /// The job is over: every worker leaves. The owner goes on calling due() until is_settled(), or
+  /// for as long as it likes.
+  void finish(const std::string& reason);
+  bool is_settled() const;
+
+  /// One line a worker: who, in which state, what it holds and since when, when last heard.
+  std::vector<std::string> describe(Clock::time_point now) const;
+
+  std::size_t num_workers() const { return sessions_.size(); }
+  std::uint64_t num_stale() const { return num_stale_; }      ///< messages of ended sessions
+  std::uint64_t num_unasked() const { return num_unasked_; }  ///< results nobody waited for
+
+ private:
+  enum class State { kLoading, kReady, kDraining };
+  struct Held {
+    std::uint64_t task;
+    std::uint32_t attempt;
+    std::vector<std::size_t> num_sequences;  ///< [row]: the shape its result must have
+    Clock::time_point since;
+  };
+  struct Session {
+    std::uint64_t id;
+    WorkerId worker;
+    Hello hello;
+    ReliableLink link;
+    State state;
+    std::uint32_t credits;
+    std::vector<Held> held;  ///< oldest first
+  };
+  using Sessions = std::map<PeerId, Session>;
+
+  std::optional<Refusal> objection(const Hello& hello) const;
+  bool is_stale(const Envelope& envelope) const;
+  void open(const PeerId& peer, const Message& message, Clock::time_point now);
+  void reply(const PeerId& peer, const Envelope& to, Message message);
+  void handle(Session& session, const Message& message);
+  void note_ready(Session& session, const Ready& ready);
+  void note_result(Session& session, const Envelope& envelope, TileResult result);
+  std::optional<Held> give_back(Session& session, const Envelope& envelope);
+  void end(Sessions::iterator session, const std::string& reason);
+  void suspect(const std::vector<std::uint64_t>& tasks);
+  std::vector<std::uint64_t> computing(const Session& session) const;
+  Session* find(WorkerId worker);
+  std::vector<WorkerEvent> take_events();
+
+  WorkerTableOptions options_;
+  Clock::duration task_deadline_;
+  Sessions sessions_;
+  std::map<WorkerId, PeerId> peer_of_;
+  std::deque<std::uint64_t> ended_;  ///< sessions that must not begin again
+  DeathWatch deaths_;
+  std::vector<Outgoing> replies_;
+  std::vector<WorkerEvent> events_;
+  WorkerId next_worker_;
+  std::uint64_t num_stale_ = 0;
+  std::uint64_t num_unasked_ = 0;
+};
+
+}  // namespace midpo

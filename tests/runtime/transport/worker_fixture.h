@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// One coordinator's table and some workers' sessions with a wire between them that a test can cut.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "runtime/transport/worker_session.h"
+#include "runtime/transport/worker_table.h"
+
+namespace midpo {
+
+inline WorkerTableOptions table_options(std::uint64_t epoch = 1) {
+  WorkerTableOptions options;
+  options.job = "0123";
+  options.epoch = epoch;
+  options.welcome.models = {{"reward", "/models/reward", "cafe", "fp32", "cpu-1"}};
+  options.welcome.task_deadline_ms = 60'000;
+  options.first_worker = 100;
+  return options;
+}
+
+inline WorkerSessionOptions session_options(const std::string& name, std::uint64_t seed) {
+  WorkerSessionOptions options;
+  options.hello = {.version = "0.1.0",
+                   .name = name,
+                   .instance = seed,
+                   .host = "host",
+                   .pid = 42,
+                   .numerics = {},
+                   .devices = {"cpu"},
+                   .roles = {"scorer"},
+                   .num_lanes = 1};
+  options.seed = seed;
+  return options;
+}
+
+inline Ready good_ready() { return {.credits = 2, .models = {{"cafe", "cpu-1"}}}; }
+
+template <typename Event, typename Events>
+std::vector<Event> only(const Events& events) {
+  std::vector<Event> found;
+  for (const auto& event : events) {
+    if (const auto* wanted = std::get_if<Event>(&event)) found.push_back(*wanted);
+  }
+  return found;
+}
+
+/// Workers answer JobOffered with good_ready() at once; everything else is left to the test.
+class Wire {
+ public:
+  using Clock = WorkerTable::Clock;
+
+  explicit Wire(WorkerTableOptions options = table_options()) : table(std::move(options)) {}
+
+  WorkerSession& add_worker(const std::string& name, std::uint64_t seed) {
+    workers.erase(name);
+    return workers.emplace(name, WorkerSession(session_options(name, seed), now)).first->second;
+  }
+
+  /// Everything that is due travels, for so long, in steps of 10 ms.
+  void run(Clock::duration span) {
+    for (const auto end = now + span; now < end; now += std::chrono::milliseconds(10)) step();
+  }
+
+  void step() {
+    note(table.tick(now));
+    for (auto& [name, worker] : workers) {
+      note(name, worker.tick(now));
+      for (Message& message : worker.due(now)) {
+        if (!is_cut) note(table.receive(name, std::move(message), now));
+      }
+    }
+    for (auto& [peer, message] : table.due(now)) {
+      const auto worker = workers.find(peer);
+      if (!is_cut && worker != workers.end())
+        note(peer, worker->second.receive(std::move(message), now));
+    }
+  }
+
+  /// The number of the only worker that is ready.
+  WorkerId ready_worker() { return only<WorkerReady>(at_table).back().worker; }
+
+  WorkerTable table;
+  std::map<std::string, WorkerSession> workers;
+  std::vector<WorkerEvent> at_table;
+  std::map<std::string, std::vector<SessionEvent>> at_worker;
+  Clock::time_point now{};
+  bool is_cut = false;
+
+ private:
+  void note(std::vector<WorkerEvent> events) {
+    at_table.insert(at_table.end(), events.begin(), events.end());
+  }
+
+  void note(const std::string& name, std::vector<SessionEvent> events) {
+    for (const JobOffered& offer : only<JobOffered>(events))
+      workers.at(name).ready(offer.session, good_ready());
+    at_worker[name].insert(at_worker[name].end(), events.begin(), events.end());
+  }
+};
+
+}  // namespace midpo
