@@ -22,6 +22,7 @@ extern "C" __attribute__((visibility("default"))) void midpo_open_collective(
     const midpo::CollectiveOptions& options, std::unique_ptr<midpo::Collective>* collective) {
   using midpo::Error;
   using midpo::ErrorCode;
+  silence_warnings();
   const std::string where =
       "rank " + std::to_string(options.rank) + " joining at " + options.rendezvous.text() + ": ";
   try {
