@@ -142,6 +142,9 @@ class Learner {
   /// @throws Error(kNumerics) saying what differs.
   virtual void check_start(std::span<const TrainingRow> /*rows*/) {}
 
+  /// The next step is the first of an epoch: what is recorded of an epoch begins anew.
+  virtual void begin_epoch() {}
+
   /// The same numbers, nothing added.
   virtual LossReport evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) = 0;
 

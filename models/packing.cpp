@@ -51,12 +51,6 @@ std::size_t shortest_length(const RowTokens& row) {
   return shortest;
 }
 
-/// Tokens that all sequences share, leaving each at least its last one; 0 for a single sequence.
-std::size_t shared_prefix(const RowTokens& row) {
-  if (row.sequences.size() == 1) return 0;
-  return std::min(first_difference(row), shortest_length(row) - 1);
-}
-
 void append_row_targets(LogProbBatch& packed, const RowTokens& row, std::size_t row_index,
                         std::size_t first, bool is_whole) {
   const std::size_t prefix = shared_prefix(row);
@@ -85,6 +79,11 @@ void append_row_targets(LogProbBatch& packed, const RowTokens& row, std::size_t 
 }
 
 }  // namespace
+
+std::size_t shared_prefix(const RowTokens& row) {
+  if (row.sequences.size() == 1) return 0;
+  return std::min(first_difference(row), shortest_length(row) - 1);
+}
 
 void check_rows(std::span<const RowTokens> rows, std::int64_t vocab_size,
                 std::int64_t max_positions) {

@@ -45,6 +45,10 @@ struct TokenScoreBatch {
 /// first_difference(row) on and the last one always.
 TokenScoreBatch pack_for_token_scores(std::span<const RowTokens> rows, bool is_token_wise);
 
+/// Tokens that all sequences of a row share, leaving each at least its last one; packed once. 0
+/// for a single sequence.
+std::size_t shared_prefix(const RowTokens& row);
+
 /// In how many of its row's sequences each packed token occurs.
 std::vector<float> count_occurrences(std::span<const RowTokens> rows, const PackedBatch& batch);
 

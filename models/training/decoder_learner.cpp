@@ -9,7 +9,6 @@
 
 #include "models/engine_errors.h"
 #include "models/packing.h"
-#include "models/training/learner_state.h"
 #include "models/training/training_flops.h"
 
 namespace midpo {
@@ -129,6 +128,7 @@ double DecoderLearner::apply(double learning_rate) {
     enter();
     if (host_gradients_.defined()) parameters().gradients().copy_(host_gradients_);
     host_gradients_ = at::Tensor();
+    before_step();
     decoder_.expand_gate_gradients();
     const double norm = optimizer_->gradient_norm();
     require(std::isfinite(norm), ErrorCode::kNumerics,
@@ -141,12 +141,12 @@ double DecoderLearner::apply(double learning_rate) {
 }
 
 void DecoderLearner::save_state(const std::string& path) const {
-  save_learner_state(path, parameters(), *optimizer_);
+  save_learner_state(path, parameters(), *optimizer_, extra_state());
 }
 
 void DecoderLearner::load_state(const std::string& path) {
   guard_engine("loading " + path, [&] {
-    load_learner_state(path, parameters(), *optimizer_);
+    load_learner_state(path, parameters(), *optimizer_, extra_state());
     refresh();
     return 0;
   });

@@ -11,6 +11,7 @@
 #include "models/engine.h"
 #include "models/learner.h"
 #include "models/training/adamw.h"
+#include "models/training/learner_state.h"
 #include "models/training/load_decoder.h"
 #include "models/training/log_prob_head.h"
 #include "models/training/training_pass.h"
@@ -39,6 +40,10 @@ class DecoderLearner : public Learner {
                  const TrainedParts& parts);
   void finish();
 
+  /// Called with the step's gradients, before they are read and cleared.
+  virtual void before_step() {}
+  /// What else the subclass keeps from step to step.
+  virtual std::vector<NamedState> extra_state() const { return {}; }
   /// Called with all rows of an accumulate() or evaluate() before they are divided.
   virtual void begin(std::span<const TrainingRow> /*rows*/) {}
   /// Loss of rows that fit one pass and, if wanted, their gradients.

@@ -14,6 +14,35 @@
 
 namespace midpo {
 
+namespace {
+
+void add_sums(const at::Tensor& gates_M2, const at::Tensor& row_weights_M, GateSums& sums) {
+  const std::int64_t rows = row_weights_M.size(0);
+  at::Tensor weighted_M2 = gates_M2.narrow(0, 0, rows) * row_weights_M.unsqueeze(1);
+  at::Tensor totals_2 = at::sum(weighted_M2, {0}, false, at::kDouble);
+  const double alpha = totals_2[0].item<double>();
+  const double beta = totals_2[1].item<double>();
+  const double weight = at::sum(row_weights_M, at::kDouble).item<double>();
+  // A sigmoid is between 0 and 1, so that the absolute values are alpha and 1 - beta.
+  sums += {alpha + weight - beta, alpha, beta, weight};
+}
+
+/// Adds rows to the first rows of a matrix of another type.
+void add_product(at::Tensor& sum_MI, const at::Tensor& rows_MX, const at::Tensor& matrix_XI) {
+  at::Tensor part_MI = sum_MI.narrow(0, 0, rows_MX.size(0));
+  part_MI.copy_(part_MI.to(at::kFloat).addmm_(rows_MX, matrix_XI));
+}
+
+}  // namespace
+
+GateSums& GateSums::operator+=(const GateSums& other) {
+  regularizer += other.regularizer;
+  alpha += other.alpha;
+  beta += other.beta;
+  weight += other.weight;
+  return *this;
+}
+
 ExpertMixture::ExpertMixture(FactoredGate alpha, FactoredGate beta, const FrozenAdapter& safety,
                              const FrozenAdapter& helpfulness)
     : alpha_(std::move(alpha)),
@@ -64,15 +93,7 @@ void ExpertMixture::add_forward(const at::Tensor& h_MI, at::Tensor& y_ME,
                                 const at::Tensor& row_weights_M, GateSums& sums) const {
   Mixed mixed = mix(h_MI);
   y_ME.copy_(y_ME.to(at::kFloat).addmm_(gated(mixed), outputs_ER_.t()));
-  std::int64_t rows = row_weights_M.size(0);
-  at::Tensor weighted_M2 = mixed.gates_M2.narrow(0, 0, rows) * row_weights_M.unsqueeze(1);
-  at::Tensor totals_2 = at::sum(weighted_M2, {0}, false, at::kDouble);
-  double alpha = totals_2[0].item<double>();
-  double beta = totals_2[1].item<double>();
-  sums.alpha += alpha;
-  sums.beta += beta;
-  // A sigmoid is between 0 and 1, so that the absolute values are alpha and 1 - beta.
-  sums.regularizer += alpha + at::sum(row_weights_M, at::kDouble).item<double>() - beta;
+  add_sums(mixed.gates_M2, row_weights_M, sums);
 }
 
 at::Tensor ExpertMixture::backward(const at::Tensor& grad_y_ME, const at::Tensor& h_MI,
@@ -95,10 +116,32 @@ at::Tensor ExpertMixture::backward(const at::Tensor& grad_y_ME, const at::Tensor
         {grad_MR.narrow(1, 0, rank) * mixed.gates_M2.narrow(1, 0, 1),
          grad_MR.narrow(1, rank, other_rank) * mixed.gates_M2.narrow(1, 1, 1), grad_logits_M2},
         1);
-    at::Tensor part_MI = grad_h_MI.narrow(0, 0, rows);
-    part_MI.copy_(part_MI.to(at::kFloat).addmm_(grad_all_MX, inputs_XI_));
+    add_product(grad_h_MI, grad_all_MX, inputs_XI_);
   }
-  std::int64_t inputs = h_MI.size(1);
+  return gate_gradient(mixed, grad_logits_M2);
+}
+
+void ExpertMixture::count_gates(const at::Tensor& h_MI, const at::Tensor& row_weights_M,
+                                GateSums& sums) const {
+  add_sums(mix(h_MI).gates_M2, row_weights_M, sums);
+}
+
+at::Tensor ExpertMixture::backward_regularizer(const at::Tensor& h_MI,
+                                               const at::Tensor& row_weights_M, double weight,
+                                               at::Tensor& grad_h_MI) const {
+  Mixed mixed = mix(h_MI.narrow(0, 0, row_weights_M.size(0)));
+  at::Tensor penalty_M1 = row_weights_M.unsqueeze(1) * weight;
+  at::Tensor grad_logits_M2 =
+      at::cat({penalty_M1, -penalty_M1}, 1) * mixed.gates_M2 * (1.0 - mixed.gates_M2);
+  if (grad_h_MI.defined()) {
+    add_product(grad_h_MI, grad_logits_M2, inputs_XI_.narrow(0, outputs_ER_.size(1), 2));
+  }
+  return gate_gradient(mixed, grad_logits_M2);
+}
+
+at::Tensor ExpertMixture::gate_gradient(const Mixed& mixed,
+                                        const at::Tensor& grad_logits_M2) const {
+  std::int64_t inputs = mixed.exact_MI.size(1);
   at::Tensor gradient = at::empty({2, inputs + 1}, outputs_ER_.options());
   gradient.narrow(1, 0, inputs).copy_(at::mm(grad_logits_M2.t(), mixed.exact_MI));
   gradient.narrow(1, inputs, 1).copy_(grad_logits_M2.sum(0).unsqueeze(1));

@@ -26,6 +26,9 @@ struct GateSums {
   double regularizer = 0.0;  ///< abs(alpha) + abs(beta - 1)
   double alpha = 0.0;
   double beta = 0.0;
+  double weight = 0.0;
+
+  GateSums& operator+=(const GateSums& other);
 };
 
 /// alpha(h) s_s B_s A_s h + beta(h) s_h B_h A_h h (docs/method.md, section Model).
@@ -48,6 +51,13 @@ class ExpertMixture {
                       const at::Tensor& row_weights_M, double regularizer_weight,
                       at::Tensor& grad_h_MI) const;
 
+  /// Adds the gates' sums on activations that the mixture is not applied to.
+  void count_gates(const at::Tensor& h_MI, const at::Tensor& row_weights_M, GateSums& sums) const;
+
+  /// As backward(), of the regulariser alone.
+  at::Tensor backward_regularizer(const at::Tensor& h_MI, const at::Tensor& row_weights_M,
+                                  double weight, at::Tensor& grad_h_MI) const;
+
   void add_gate_gradients(const ParameterSet& parameters,
                           const std::vector<at::Tensor>& chunks) const;
   void expand_gradients(ParameterSet& parameters) const;
@@ -63,6 +73,8 @@ class ExpertMixture {
   };
   Mixed mix(const at::Tensor& h_MI) const;
   at::Tensor gated(const Mixed& mixed) const;
+  /// [2, I + 1]: gradients of both gates' vectors and numbers.
+  at::Tensor gate_gradient(const Mixed& mixed, const at::Tensor& grad_logits_M2) const;
 
   FactoredGate alpha_, beta_;
   at::Tensor inputs_XI_;   ///< s A of both, then the gates' vectors: X = R + 2

@@ -52,10 +52,30 @@ void read_floats(const std::string& path, const WeightFiles& file, const char* n
   target.copy_(at::from_blob(data, {target.numel()}, at::TensorOptions().dtype(at::kFloat)));
 }
 
+TensorToWrite doubles_of(const NamedState& state) {
+  TensorToWrite tensor;
+  tensor.name = state.name;
+  tensor.type = StoredType::kFloat64;
+  tensor.shape = state.values.sizes().vec();
+  tensor.data = state.values.const_data_ptr();
+  return tensor;
+}
+
+void read_doubles(const std::string& path, const WeightFiles& file, const NamedState& state) {
+  const StoredTensor& stored = file.require_tensor(state.name);
+  const std::int64_t wanted = state.values.numel();
+  require(stored.type == StoredType::kFloat64 && stored.num_elements() == wanted,
+          ErrorCode::kCheckpoint,
+          path + ": tensor " + state.name + " has " + std::to_string(stored.num_elements()) +
+              " elements, wanted " + std::to_string(wanted));
+  std::memcpy(state.values.mutable_data_ptr<double>(), stored.data,
+              static_cast<std::size_t>(wanted) * sizeof(double));
+}
+
 }  // namespace
 
 void save_learner_state(const std::string& path, const ParameterSet& parameters,
-                        const AdamW& optimizer) {
+                        const AdamW& optimizer, const std::vector<NamedState>& extra) {
   const at::Tensor values = parameters.values().to(at::kCPU);
   const at::Tensor first = optimizer.first_moments().to(at::kCPU);
   const at::Tensor second = optimizer.second_moments().to(at::kCPU);
@@ -75,10 +95,12 @@ void save_learner_state(const std::string& path, const ParameterSet& parameters,
   hash.shape = {static_cast<std::int64_t>(layout.size())};
   hash.data = layout.data();
   tensors.push_back(hash);
+  for (const NamedState& state : extra) tensors.push_back(doubles_of(state));
   write_safetensors(path, tensors);
 }
 
-void load_learner_state(const std::string& path, ParameterSet& parameters, AdamW& optimizer) {
+void load_learner_state(const std::string& path, ParameterSet& parameters, AdamW& optimizer,
+                        const std::vector<NamedState>& extra) {
   const std::unique_ptr<WeightFiles> file = open_weight_file(path, false);
   const StoredTensor& stored = file->require_tensor(kLayout);
   const std::string layout = layout_of(parameters);
@@ -96,6 +118,7 @@ void load_learner_state(const std::string& path, ParameterSet& parameters, AdamW
   read_floats(path, *file, kValues, parameters.values());
   read_floats(path, *file, kFirst, optimizer.first_moments());
   read_floats(path, *file, kSecond, optimizer.second_moments());
+  for (const NamedState& state : extra) read_doubles(path, *file, state);
   optimizer.set_num_steps(steps);
   file->check_unchanged();
 }

@@ -194,7 +194,8 @@ void Loader::add_update(const std::string& module, std::int64_t offset, std::int
 ExpertMixture Loader::load_mixture(std::int64_t layer, const std::string& module) {
   auto adapter = [&](const Adapter& expert) {
     LoraFactors factors = read_lora_factors(expert, module, decoder_.backend->device());
-    return FrozenAdapter{factors.a_RK, factors.b_NR, factors.scale};
+    const double scale = parts_.leaves_out_scale ? 1.0 : factors.scale;
+    return FrozenAdapter{factors.a_RK, factors.b_NR, scale};
   };
   const std::string name = "layers." + std::to_string(layer);
   return {make_gate(name + ".alpha"), make_gate(name + ".beta"), adapter(*parts_.safety),

@@ -20,7 +20,8 @@ struct TrainedParts {
   const Adapter* safety = nullptr;
   const Adapter* helpfulness = nullptr;
   std::int64_t gate_width = 0;
-  std::uint64_t seed = 0;  ///< of new weights
+  bool leaves_out_scale = false;  ///< of the experts' adapters, as the published router training
+  std::uint64_t seed = 0;         ///< of new weights
 };
 
 /// The decoder's weights with their parameters registered; the caller adds its head's and calls

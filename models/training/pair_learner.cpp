@@ -8,6 +8,18 @@
 #include "runtime/core/error.h"
 
 namespace midpo {
+namespace {
+
+class PlainPairLearner final : public PairLearner {
+ public:
+  PlainPairLearner(const LearnerOptions& options, const OpenedModel& model,
+                   const TrainedParts& parts)
+      : PairLearner(options, model, parts) {
+    finish();
+  }
+};
+
+}  // namespace
 
 PairLearner::PairLearner(const LearnerOptions& options, const OpenedModel& model,
                          const TrainedParts& parts)
@@ -16,7 +28,6 @@ PairLearner::PairLearner(const LearnerOptions& options, const OpenedModel& model
   loss_.beta = options.beta;
   loss_.scale = options.pair_scale > 0.0 ? options.pair_scale : options.beta;
   loss_.label_smoothing = options.label_smoothing;
-  finish();
 }
 
 LossReport PairLearner::run(std::span<const TrainingRow> rows, const BatchCount& batch,
@@ -34,7 +45,7 @@ LossReport PairLearner::run(std::span<const TrainingRow> rows, const BatchCount&
   for (std::size_t i = 0; i < rows.size(); ++i) {
     slopes[i] = add_row(rows[i], sums[i], reference[i], batch, report);
   }
-  add_gates(forward.pass.gate_sums(), batch, report);
+  add_gates(forward.pass, batch, adds_gradients, report);
   if (!adds_gradients) return report;
   std::vector<float> coefficients;
   for (const TokenPlace& place : packed.places) {
@@ -55,13 +66,6 @@ std::vector<std::array<double, 2>> PairLearner::references(std::span<const Train
     sums.push_back({row.reference_chosen, row.reference_rejected});
   }
   return sums;
-}
-
-std::vector<PairSums> PairLearner::log_prob_sums(std::span<const TrainingRow> rows) {
-  const std::vector<RowTokens> tokens = tokens_of(rows);
-  const LogProbBatch packed = pack_pairs(tokens);
-  const Forward forward = this->forward(packed, gates_of(tokens, packed, {1, 1}));
-  return sum_by_row(packed, forward.head.log_probs, rows.size());
 }
 
 std::vector<PairSums> PairLearner::sum_by_row(const LogProbBatch& packed,
@@ -112,7 +116,7 @@ std::unique_ptr<Learner> make_pair_learner(const LearnerOptions& options) {
   if (options.is_published_compat) {
     learner = make_published_pair_learner(options, *model, named.parts);
   } else {
-    learner = std::make_unique<PairLearner>(options, *model, named.parts);
+    learner = std::make_unique<PlainPairLearner>(options, *model, named.parts);
   }
   model->files->check_unchanged();
   return learner;

@@ -21,6 +21,7 @@ struct PairSums {
 
 class PairLearner : public LanguageLearner {
  public:
+  /// The subclass calls finish().
   PairLearner(const LearnerOptions& options, const OpenedModel& model, const TrainedParts& parts);
 
  protected:
@@ -40,11 +41,9 @@ class PairLearner : public LanguageLearner {
                                    const BatchCount& /*batch*/) const {
     return {};
   }
-  virtual void add_gates(const GateSums& /*gates*/, const BatchCount& /*batch*/,
-                         LossReport& /*report*/) const {}
+  virtual void add_gates(const TrainingPass& /*pass*/, const BatchCount& /*batch*/,
+                         bool /*adds_gradients*/, LossReport& /*report*/) const {}
 
-  /// The policy's log-prob sums of each row's pair.
-  std::vector<PairSums> log_prob_sums(std::span<const TrainingRow> rows);
   static std::vector<PairSums> sum_by_row(const LogProbBatch& packed,
                                           const std::vector<float>& log_probs,
                                           std::size_t num_rows);
@@ -56,6 +55,9 @@ class PairLearner : public LanguageLearner {
 
   PairLossOptions loss_;
 };
+
+/// Length of the batch's longest sequence: that of all when they are padded.
+std::size_t padded_width(std::span<const TrainingRow> rows);
 
 /// As the published code counts log-probs: without the term at the first difference, and for every
 /// sequence shorter than its padded batch with that of a pad token after the last; the reference

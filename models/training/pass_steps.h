@@ -11,6 +11,10 @@
 
 namespace midpo {
 
+inline at::Tensor rows_of(const at::Tensor& all, const RowChunk& chunk) {
+  return all.narrow(0, chunk.begin, chunk.padded_rows);
+}
+
 inline DType dtype_of(at::ScalarType type) {
   return type == at::kFloat ? DType::kFloat32 : DType::kBFloat16;
 }
@@ -45,6 +49,20 @@ inline void run_norm(const Backend& backend, const TrainDecoder& decoder,
   args.eps = static_cast<float>(decoder.config.rms_norm_eps);
   args.dtype = dtype_of(decoder.type);
   backend.rms_norm(args);
+}
+
+/// The gradient of silu(gate) * up by both.
+inline void run_silu_mul_backward(const Backend& backend, const TrainDecoder& decoder,
+                                  const at::Tensor& gate_up, const at::Tensor& grad_h_MI,
+                                  std::int64_t rows, void* grad_gate_up) {
+  SiluMulBackwardArgs args;
+  args.gate_up = gate_up.const_data_ptr();
+  args.grad_out = grad_h_MI.const_data_ptr();
+  args.grad_gate_up = grad_gate_up;
+  args.rows = rows;
+  args.dim = decoder.config.intermediate_size;
+  args.dtype = dtype_of(decoder.type);
+  backend.silu_mul_backward(args);
 }
 
 }  // namespace midpo

@@ -12,15 +12,12 @@ class PublishedPairLearner final : public PairLearner {
  public:
   PublishedPairLearner(const LearnerOptions& options, const OpenedModel& model,
                        const TrainedParts& parts)
-      : PairLearner(options, model, parts), pad_id_(model.config.pad_token_id.value_or(0)) {}
+      : PairLearner(options, model, parts), pad_id_(model.config.pad_token_id.value_or(0)) {
+    finish();
+  }
 
  protected:
-  void begin(std::span<const TrainingRow> rows) override {
-    width_ = 0;
-    for (const TrainingRow& row : rows) {
-      for (const auto& ids : row.tokens.sequences) width_ = std::max(width_, ids.size());
-    }
-  }
+  void begin(std::span<const TrainingRow> rows) override { width_ = padded_width(rows); }
 
   LogProbBatch pack_pairs(std::span<const RowTokens> tokens) const override {
     std::vector<RowTokens> padded(tokens.begin(), tokens.end());
@@ -52,6 +49,14 @@ class PublishedPairLearner final : public PairLearner {
 };
 
 }  // namespace
+
+std::size_t padded_width(std::span<const TrainingRow> rows) {
+  std::size_t width = 0;
+  for (const TrainingRow& row : rows) {
+    for (const auto& ids : row.tokens.sequences) width = std::max(width, ids.size());
+  }
+  return width;
+}
 
 std::unique_ptr<Learner> make_published_pair_learner(const LearnerOptions& options,
                                                      const OpenedModel& model,

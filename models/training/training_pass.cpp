@@ -50,12 +50,14 @@ TrainingPass::TrainingPass(const TrainDecoder& decoder, const PackedBatch& batch
       token_chunks_(cut_rows(backend_, batch.num_tokens())),
       read_chunks_(cut_rows(backend_, batch.num_reads())),
       read_positions_(batch_.positions.index_select(0, batch_.read_rows)),
-      tapes_(decoder.layers.size()) {}
+      tapes_(decoder.layers.size()),
+      gate_sums_(decoder.layers.size()) {}
 
 at::Tensor TrainingPass::forward() {
   embed();
   for (std::size_t layer = 0; layer < tapes_.size(); ++layer) {
     at::Tensor after = forward_layer(layer, tapes_[layer], true);
+    if (gates_.reads_layer_inputs) count_input_gates(layer, tapes_[layer]);
     if (is_last(layer)) {
       final_RE_ = after;
     } else {
@@ -180,10 +182,7 @@ at::Tensor TrainingPass::finish_layer(std::size_t layer, Tape& tape, bool counts
     add_and_normalize(backend_, decoder_, after, chunk, delta_ME, at::Tensor(), at::Tensor());
   });
   for (const GateSums& chunk : sums) {
-    if (!counts_gates) break;
-    gate_sums_.alpha += chunk.alpha;
-    gate_sums_.beta += chunk.beta;
-    gate_sums_.regularizer += chunk.regularizer;
+    if (counts_gates) gate_sums_[layer] += chunk;
   }
   return after;
 }
@@ -203,7 +202,7 @@ void TrainingPass::normalize_into(const at::Tensor& residual, const RowChunk& ch
 }
 
 void TrainingPass::activate(const at::Tensor& gate_up, const RowChunk& chunk,
-                            const at::Tensor& out) {
+                            const at::Tensor& out) const {
   SiluMulArgs args;
   args.gate_up = gate_up.const_data_ptr();
   args.out = out.mutable_data_ptr();

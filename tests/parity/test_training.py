@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The learners against transformers and peft in fp32: losses 1e-5, gradients 1e-4, 20 steps 1e-4."""
+import json
+
 import pytest
 import torch
 import transformers
@@ -203,6 +205,46 @@ def test_router_gradients_equal_the_factored_gates(tmp_path, name):
     close(got["steps"][0]["loss"], loss.item())
     assert_gradients(tmp_path / "gradients",
                      {name: value.grad for name, value in mixture.router.items()})
+
+
+@pytest.mark.parametrize("name", ["llama_gqa", "one_layer", "qwen3"])
+def test_published_compat_regularises_as_the_published_router(tmp_path, name):
+    base, request, _ = make_router(tmp_path, name)
+    mixture = oracle.PublishedMixture(base, tmp_path / "safety", tmp_path / "helpfulness",
+                                      tmp_path / "router")
+    rows = pair_rows()
+    loss = mixture.loss(rows)
+    loss.backward()
+    got = oracle.learn(base, **request, is_published_compat=True, batches=[rows],
+                       learning_rates=[1e-3], gradients=str(tmp_path / "gradients"))
+    close(got["steps"][0]["loss"], loss.item())
+    assert_gradients(tmp_path / "gradients",
+                     {name: value.grad for name, value in mixture.router.items()})
+
+
+def test_published_compat_leaves_checkpointed_bits_of_the_router_alone(tmp_path):
+    base, request, _ = make_router(tmp_path)
+    batches = batches_of(pair_rows())[:3]
+    steps = [oracle.learn(base, **request, is_published_compat=True, batches=batches,
+                          learning_rates=[1e-3] * 3, checkpoints_activations=checkpoints)["steps"]
+             for checkpoints in (False, True)]
+    assert steps[0] == steps[1]
+
+
+def test_a_router_records_its_mean_gates(tmp_path):
+    base, request, mixture = make_router(tmp_path)
+    rows = pair_rows()
+    mixture.loss(rows)
+    got = oracle.learn(base, **request, batches=[rows], learning_rates=[0.0],
+                       export=str(tmp_path / "trained"))
+    config = json.loads((tmp_path / "trained" / "router_config.json").read_text())
+    layers = len(mixture.model.model.layers)
+    for name in ("alpha", "beta"):
+        gates = [gate.flatten() for which, gate in mixture.gates if which == name]
+        wanted = [torch.cat(gates[layer::layers]).mean().item() for layer in range(layers)]
+        assert config[f"mean_{name}"] == pytest.approx(wanted, abs=1e-6)
+        assert got["steps"][0][f"router/{name}_mean"] == pytest.approx(sum(wanted) / layers,
+                                                                       abs=1e-6)
 
 
 def run_steps(parameters, losses, rate, decayed=()):

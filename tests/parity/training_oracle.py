@@ -117,6 +117,7 @@ class Mixture:
         self.router = {name: value.clone().requires_grad_() for name, value
                        in load_file(Path(router) / "router.safetensors").items()}
         self.gates = []
+        self.is_mixed = True
         experts = [load_file(Path(folder) / "adapter_model.safetensors")
                    for folder in (safety, helpfulness)]
         for index, layer in enumerate(self.model.model.layers):
@@ -129,16 +130,19 @@ class Mixture:
         def add(module, inputs, output):
             h = inputs[0]
             for name, (a, b) in zip(("alpha", "beta"), factors):
-                z = h
-                for i in range(3):
-                    module_name = f"layers.{index}.{name}.{i}"
-                    z = F.linear(z, self.router[module_name + ".weight"],
-                                 self.router[module_name + ".bias"])
-                gate = torch.sigmoid(z)
+                gate = self.gate(index, name, h)
                 self.gates.append((name, gate))
-                output = output + gate * scale * F.linear(F.linear(h, a), b)
+                if self.is_mixed:
+                    output = output + gate * scale * F.linear(F.linear(h, a), b)
             return output
         return add
+
+    def gate(self, index, name, h):
+        for i in range(3):
+            module_name = f"layers.{index}.{name}.{i}"
+            h = F.linear(h, self.router[module_name + ".weight"],
+                         self.router[module_name + ".bias"])
+        return torch.sigmoid(h)
 
     def loss(self, rows, beta=0.1, regularizer=1.0):
         self.gates.clear()
@@ -148,3 +152,42 @@ class Mixture:
         # Both gates see every token of every layer: each term once a token and layer.
         count = sum(len(term) for term in terms) / 2
         return pairs + regularizer * torch.cat(terms).sum() / count
+
+
+class PublishedMixture(Mixture):
+    """The loss of the published router training: experts without their scale, padded batches with
+    an attention mask, and gates regularised that each MLP would have on its layer's own input."""
+
+    def __init__(self, base, safety, helpfulness, router):
+        super().__init__(base, safety, helpfulness, router, scale=1.0)
+
+    def sums(self, padded, lengths, differences):
+        """Log-prob sums of tokens behind the first difference and, where there is padding, of one
+        pad token; and the layers' inputs."""
+        mask = torch.tensor([[int(t < length) for t in range(len(padded[0]))]
+                             for length in lengths])
+        ids = torch.tensor(padded)
+        out = self.model(ids, attention_mask=mask, use_cache=False, output_hidden_states=True)
+        log_probs = out.logits[:, :-1].log_softmax(-1).gather(2, ids[:, 1:, None])[..., 0]
+        sums = [log_probs[i, first:length].sum()
+                for i, (length, first) in enumerate(zip(lengths, differences))]
+        return sums, out.hidden_states[:-1]
+
+    def loss(self, rows, beta=0.1, regularizer=1.0):
+        sequences = [ids for row in rows for ids in row["sequences"]]
+        lengths = [len(ids) for ids in sequences]
+        padded = [ids + [0] * (max(lengths) - len(ids)) for ids in sequences]
+        differences = [first_difference(*row["sequences"]) for row in rows for _ in range(2)]
+        policy, inputs = self.sums(padded, lengths, differences)
+        with torch.no_grad():
+            self.is_mixed = False
+            reference, _ = self.sums(padded, lengths, differences)
+            self.is_mixed = True
+        change = torch.stack([p - r for p, r in zip(policy, reference)])
+        terms = []
+        for index, (layer, hidden) in enumerate(zip(self.model.model.layers, inputs)):
+            h = layer.mlp.act_fn(layer.mlp.gate_proj(hidden)) * layer.mlp.up_proj(hidden)
+            terms.append(self.gate(index, "alpha", h) + (self.gate(index, "beta", h) - 1).abs())
+        offsets = torch.tensor([row.get("offset", 0.0) for row in rows])
+        pairs = -F.logsigmoid(beta * (change[::2] - change[1::2]) + offsets).mean()
+        return pairs + regularizer * torch.stack(terms).mean()
