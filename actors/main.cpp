@@ -14,6 +14,7 @@ namespace midpo {
 
 std::vector<std::unique_ptr<Command>> make_commands() {
   std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(make_run_command());
   commands.push_back(make_sft_command());
   commands.push_back(make_reward_command());
   commands.push_back(make_cost_command());

@@ -17,6 +17,7 @@ class Command {
   virtual int run() = 0;
 };
 
+std::unique_ptr<Command> make_run_command();
 std::unique_ptr<Command> make_rank_command();
 std::unique_ptr<Command> make_score_command();
 std::unique_ptr<Command> make_logprob_command();

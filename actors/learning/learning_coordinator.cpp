@@ -130,7 +130,9 @@ void stop_if_done(Pointer self) {
 }
 
 void note_finished(Pointer self, const LearnerFinished& finished) {
-  self->state.outcome.learners[finished.learner].is_finished = true;
+  LearnerFigures& learner = self->state.outcome.learners[finished.learner];
+  learner.is_finished = true;
+  learner.finished_seconds = seconds_since(self->state.start);
   self->send(self->state.feeder, finished);
   stop_if_done(self);
 }

@@ -12,7 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Everything a run writes into its folder and into each learner's.
-constexpr const char* kRunEntries[] = {"config.yaml", "log.jsonl", "scores", "quarantine.jsonl"};
+constexpr const char* kRunEntries[] = {"config.yaml", "log.jsonl", "scores", "quarantine.jsonl",
+                                       "ranking.json"};
 constexpr const char* kPlan = "plan.json";
 constexpr const char* kLearnerEntries[] = {"checkpoints", "metrics.jsonl", "tensorboard",
                                            "manifest.json"};

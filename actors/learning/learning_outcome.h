@@ -17,7 +17,8 @@ struct LearnerFigures {
   std::uint64_t rows = 0;
   std::uint64_t tokens = 0;  ///< packed
   double last_loss = 0.0;
-  double seconds = 0.0;  ///< computing
+  double seconds = 0.0;           ///< computing
+  double finished_seconds = 0.0;  ///< start of the job to its published weights
   bool is_finished = false;
 };
 

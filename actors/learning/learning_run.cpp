@@ -89,6 +89,7 @@ LearningResult train_models(LearningRequest request, const EngineFactory& engine
   install_stop_signals();
   const std::string started = utc_now();
   const PreparedLearning prepared = prepare_learning(request, folder, engines);
+  if (request.on_prepared) request.on_prepared(prepared);
   const std::string plan =
       learning_plan_json(request, *prepared.job, prepared.inputs, prepared.learners);
   settle_learning_plan(folder.file("plan.json"), plan);
@@ -99,11 +100,19 @@ LearningResult train_models(LearningRequest request, const EngineFactory& engine
   const auto resources = open_resources(request, prepared);
   LearningResult result{false, prepared.job, run_learning_job(prepared.job, resources), {}};
   if (result.outcome.error) throw Error(*result.outcome.error);
+  if (request.ranking) {
+    write_file_atomically(folder.file("ranking.json"), result.outcome.ranking.to_json());
+  }
   write_manifests(prepared, started);
   for (const auto& learner : prepared.learners) {
     result.trained_parameters.push_back(learner->num_trained_parameters());
   }
   return result;
+}
+
+void prepare_only(LearningRequest request, const EngineFactory& engines) {
+  fill_defaults(request);
+  request.on_prepared(prepare_learning(request, folder_of(request), engines));
 }
 
 int run_learning(LearningRequest request, const EngineFactory& engines) {

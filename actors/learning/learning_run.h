@@ -2,6 +2,7 @@
 // One training run from an empty or interrupted folder to published weights and manifest.json.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ struct RankingRequest {
   std::string scores_output;  ///< all rows with their scores; empty: none
 };
 
+struct PreparedLearning;
+
 struct LearningRequest {
   std::string command;
   std::string resolved_config;  ///< saved as config.yaml
@@ -41,6 +44,8 @@ struct LearningRequest {
   std::optional<RankingRequest> ranking = std::nullopt;
   /// Stage after stage: all scores, then one learner after the other.
   bool is_sequential = false;
+  /// Called when rows and models are there, before anything is computed; may refuse by an Error.
+  std::function<void(const PreparedLearning&)> on_prepared = nullptr;
 };
 
 struct LearningResult {
@@ -56,7 +61,11 @@ struct LearningResult {
 /// @throws Error: whatever stopped the run; --resume continues it.
 LearningResult train_models(LearningRequest request, const EngineFactory& engines);
 
-/// The same, with the summary table on stdout. @return the exit status.
+/// Reads rows and loads models as train_models() would, calls on_prepared and leaves nothing
+/// behind.
+void prepare_only(LearningRequest request, const EngineFactory& engines);
+
+/// train_models() with the summary table on stdout. @return the exit status.
 int run_learning(LearningRequest request, const EngineFactory& engines);
 
 }  // namespace midpo

@@ -67,7 +67,6 @@ void add_run_options(OptionTable& table, TrainingConfig& config, const std::stri
   table.choice("on_bad_row", &config.on_bad_row, {"fail", "quarantine"},
                "What a row that cannot be used does");
   table.group("Run");
-  table.text("run_dir", &config.run_dir, "DIR", "Folder of the run's state; default: OUTPUT.run");
   table.flag("resume", &config.resume,
              "Continue an interrupted run; starts one where there is none");
   table.flag("overwrite", &config.overwrite, "Discard an earlier run and its output");
@@ -89,6 +88,7 @@ void add_step_options(OptionTable& table, TrainingConfig& config) {
 
 void add_training_options(OptionTable& table, TrainingConfig& config) {
   add_step_options(table, config);
+  table.text("run_dir", &config.run_dir, "DIR", "Folder of the run's state; default: OUTPUT.run");
   add_compute_options(table, config.compute);
 }
 

@@ -64,11 +64,11 @@ struct TrainingConfig {
   double task_deadline_seconds = 600.0;
 };
 
-/// Data, base model, output, run folder.
+/// Data, base model, output, what becomes of an earlier run.
 void add_run_options(OptionTable& table, TrainingConfig& config, const std::string& data_help);
 /// Epochs, batches, order, optimizer, schedule, evaluation, checkpoints.
 void add_step_options(OptionTable& table, TrainingConfig& config);
-/// Those, and what computes.
+/// Those, the run's folder, and what computes.
 void add_training_options(OptionTable& table, TrainingConfig& config);
 /// @param is_optional  with a flag --lora; otherwise the adapter is what is trained
 void add_lora_options(OptionTable& table, TrainingConfig& config, bool is_optional);

@@ -94,6 +94,10 @@ class Reader {
 
   void read_bare(const std::string& argument) {
     if (is_dash_word(argument)) fail(quoted(argument) + " is no flag; flags begin with two dashes");
+    if (table_.takes_config() && line_.config_path.empty()) {
+      line_.config_path = argument;
+      return;
+    }
     const auto& options = table_.options();
     const auto taker = std::ranges::find_if(options, &Option::is_positional);
     if (taker == options.end())

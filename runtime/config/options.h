@@ -55,6 +55,10 @@ class OptionTable {
   /// --expert.learning-rate, "expert: {learning_rate: ...}" in YAML. Aliases likewise.
   void add_section(const std::string& prefix, const OptionTable& section);
 
+  /// The first bare argument is the config file: midpo run pipeline.yaml.
+  void take_config() { takes_config_ = true; }
+  bool takes_config() const { return takes_config_; }
+
   void group(std::string heading);         ///< for the options that follow
   void example(std::string command_line);  ///< shown on top of --help
 
@@ -100,6 +104,7 @@ class OptionTable {
   std::deque<Option> options_;
   std::set<const Option*> set_options_;
   std::vector<std::string> warnings_;
+  bool takes_config_ = false;
 };
 
 /// Nearest of `known` to `word` by edit distance, empty if none is near.

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// midpo run: the whole method at once, from preference rows to the router.
+//
+//   rows -> scorers -> run store -> ranker -> D_dual
+//                          |-> safety expert, helpfulness expert -> router
+#include "actors/commands/command.h"
+#include "actors/pipeline/pipeline_run.h"
+
+namespace midpo {
+namespace {
+
+class RunCommand : public Command {
+ public:
+  RunCommand() : table_("run", "Score, rank, train both experts and the router, overlapped") {
+    table_.example(
+        "midpo run pipeline.yaml --model SFT --reward-model RM --cost-model CM --data train.jsonl "
+        "--output RUN");
+    table_.example("midpo run pipeline.yaml --output RUN --resume");
+    table_.take_config();
+    add_pipeline_options(table_, config_);
+  }
+
+  OptionTable& options() override { return table_; }
+
+  int run() override { return run_pipeline(config_, table_.resolved_yaml(), load_engines()); }
+
+ private:
+  PipelineConfig config_;
+  OptionTable table_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_run_command() { return std::make_unique<RunCommand>(); }
+
+}  // namespace midpo

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/pipeline/pipeline_options.h"
+
+namespace midpo {
+namespace {
+
+void add_beta(OptionTable& table, TrainingConfig& config) {
+  table.number("beta", &config.beta, 1e-9, 1e6, "Weight of the log-prob margin").aliases = {
+      "scale_coeff", "pref_beta"};
+}
+
+void add_model_options(OptionTable& table, PipelineConfig& config) {
+  TrainingConfig& shared = config.shared;
+  add_run_options(table, shared, "Preference rows with labels, two responses each");
+  table.group("Data and models");
+  table.text("reward_model", &shared.reward_model, "DIR", "Reward model").is_required = true;
+  table.text("cost_model", &shared.cost_model, "DIR", "Cost model").is_required = true;
+  table.text("scores_output", &config.scores_output, "FILE",
+             "All rows with scores, kept and reason, JSONL");
+  table.choice("policy", &config.policy, {"labels", "scores", "dual"},
+               "Which rows are kept in D_dual and who wins");
+}
+
+void add_expert_section(OptionTable& table, TrainingConfig& config) {
+  OptionTable section("run", "");
+  add_beta(section, config);
+  add_lora_options(section, config, false);
+  add_step_options(section, config);
+  table.add_section("expert", section);
+}
+
+void add_router_section(OptionTable& table, PipelineConfig& config) {
+  OptionTable section("run", "");
+  add_gate_options(section, config.gates);
+  add_beta(section, config.router);
+  add_step_options(section, config.router);
+  table.add_section("router", section);
+}
+
+/// The steps and losses of one stage on the run's data, models and devices.
+TrainingConfig stage_config(const TrainingConfig& stage, const TrainingConfig& shared) {
+  TrainingConfig config = stage;
+  config.model = shared.model;
+  config.reward_model = shared.reward_model;
+  config.cost_model = shared.cost_model;
+  config.resume = shared.resume;
+  config.overwrite = shared.overwrite;
+  config.on_bad_row = shared.on_bad_row;
+  config.compute = shared.compute;
+  config.scorer_device = shared.scorer_device;
+  config.scorers = shared.scorers;
+  config.tile_tokens = shared.tile_tokens;
+  config.overlap = shared.overlap;
+  config.task_deadline_seconds = shared.task_deadline_seconds;
+  config.scores_dir = shared.scores_dir;
+  if (config.scores_dir.empty()) config.scores_dir = PipelineFolder{shared.output}.scores();
+  return config;
+}
+
+}  // namespace
+
+PipelineConfig::PipelineConfig() {
+  expert.lora = true;
+  shared.overlap = "yes";
+}
+
+void add_pipeline_options(OptionTable& table, PipelineConfig& config) {
+  add_model_options(table, config);
+  table.group("Run");
+  table.flag("sequential", &config.is_sequential,
+             "Stage after stage: all scores, D_dual, one expert, the other, the router");
+  table.flag("dry_run", &config.is_dry_run, "Print the plan and stop before anything is computed");
+  add_compute_options(table, config.shared.compute);
+  table.group("Placement");
+  table.text("router_device", &config.router_device, "DEVICE",
+             "Where the router trains; default: as device, where the experts train");
+  add_scoring_options(table, config.shared);
+  add_expert_section(table, config.expert);
+  add_router_section(table, config);
+}
+
+LearningRequest expert_stage(const PipelineConfig& config, const std::string& resolved) {
+  const PipelineFolder folder{config.shared.output};
+  TrainingConfig experts = stage_config(config.expert, config.shared);
+  experts.data = config.shared.data;
+  experts.eval_data = config.shared.eval_data;
+  experts.output = folder.adapters();
+  experts.run_dir = folder.expert_state();
+  LearningRequest request{"run", resolved, experts, {}};
+  request.learners = {safety_expert(experts), helpfulness_expert(experts)};
+  request.learners[0].folder = "safety";
+  request.learners[1].folder = "helpfulness";
+  request.ranking = RankingRequest{ranking_policy_from_name(config.policy), folder.d_dual(),
+                                   config.scores_output};
+  request.is_sequential = config.is_sequential;
+  return request;
+}
+
+LearningRequest router_stage(const PipelineConfig& config, const std::string& resolved) {
+  const PipelineFolder folder{config.shared.output};
+  TrainingConfig router = stage_config(config.router, config.shared);
+  router.data = {folder.d_dual()};
+  router.output = folder.router();
+  router.run_dir = folder.router_state();
+  if (!config.router_device.empty()) router.compute.device = config.router_device;
+  RouterConfig gates = config.gates;
+  gates.safety_adapter = folder.adapters() + "/safety";
+  gates.helpfulness_adapter = folder.adapters() + "/helpfulness";
+  return {"run", resolved, router, {router_learner(router, gates)}};
+}
+
+}  // namespace midpo

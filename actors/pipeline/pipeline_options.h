@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "actors/learning/midpo_learners.h"
+
+namespace midpo {
+
+/// What `midpo run` was asked for. Keys of the experts and the router are those of their own
+/// commands behind "expert." and "router.".
+struct PipelineConfig {
+  PipelineConfig();
+
+  TrainingConfig shared;  ///< data, models, output, scoring, compute; steps are unused
+  TrainingConfig expert;
+  TrainingConfig router;
+  RouterConfig gates;
+  std::string router_device;
+  std::string policy = "dual";
+  std::string scores_output;
+  bool is_sequential = false;
+  bool is_dry_run = false;
+};
+
+void add_pipeline_options(OptionTable& table, PipelineConfig& config);
+
+/// The run's folder: everything it makes and keeps.
+struct PipelineFolder {
+  std::string dir;
+
+  std::string adapters() const { return dir + "/adapters"; }
+  std::string router() const { return dir + "/router"; }
+  std::string d_dual() const { return dir + "/d_dual.jsonl"; }
+  std::string scores() const { return dir + "/state/scores"; }
+  std::string expert_state() const { return dir + "/state/experts"; }
+  std::string router_state() const { return dir + "/state/router"; }
+  std::string manifest() const { return dir + "/manifest.json"; }
+};
+
+/// The first stage: rows are scored and ranked while both experts train.
+LearningRequest expert_stage(const PipelineConfig& config, const std::string& resolved);
+
+/// The second: the router trains on D_dual; scores and reference log-probs are in the store.
+/// @throws Error(kConfig) if the first has not left its adapters.
+LearningRequest router_stage(const PipelineConfig& config, const std::string& resolved);
+
+}  // namespace midpo

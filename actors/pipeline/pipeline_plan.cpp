@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/pipeline/pipeline_plan.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "actors/learning/score_board.h"
+#include "actors/learning/score_plan.h"
+#include "runtime/flow/critical_path.h"
+#include "runtime/observe/table.h"
+
+namespace midpo {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kTimedRows = 8;
+constexpr std::size_t kCountedRows = 256;
+
+struct ModelRate {
+  std::uint64_t rows = 0;
+  double flops_per_second = 0.0;  ///< of one scorer
+  double seconds_per_row = 0.0;
+};
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::vector<RowTokens> sample_rows(const LearningJob& job, std::uint32_t tokenizer,
+                                   std::size_t count) {
+  std::vector<RowTokens> rows;
+  for (std::size_t i = 0; i < std::min(count, job.rows.size()); ++i) {
+    rows.push_back(job.rows[i].tokens[tokenizer]);
+  }
+  return rows;
+}
+
+/// The first call also pays for what a model sets up once; the second is timed.
+ModelRate measure(const LearningJob& job, std::uint32_t index) {
+  const JobModel& model = job.models[index];
+  const Scorer& scorer = *model.replicas.front();
+  const std::vector<RowTokens> timed = sample_rows(job, model.tokenizer, kTimedRows);
+  scorer.score(std::span(timed).first(1));
+  const Clock::time_point start = Clock::now();
+  scorer.score(timed);
+  const double seconds = std::max(seconds_since(start), 1e-9);
+  ModelRate rate;
+  rate.flops_per_second = scorer.least_flops(timed) / seconds;
+  const std::vector<RowTokens> counted = sample_rows(job, model.tokenizer, kCountedRows);
+  rate.seconds_per_row =
+      scorer.least_flops(counted) / rate.flops_per_second / static_cast<double>(counted.size());
+  return rate;
+}
+
+std::vector<ModelRate> measure_models(const LearningJob& job) {
+  std::vector<ModelRate> rates;
+  for (std::uint32_t i = 0; i < job.models.size(); ++i) rates.push_back(measure(job, i));
+  for (const ScoreBlock& block : plan_scores(job)) rates[block.model].rows += block.rows.size();
+  return rates;
+}
+
+double step_flops(const std::shared_ptr<const LearningJob>& job, const LearnerJob& learner,
+                  const Learner& model) {
+  const ScoreBoard board(job);
+  const std::uint64_t wanted = learner.batches.batch_size * learner.batches.accumulation;
+  std::vector<TrainingRow> rows;
+  for (std::size_t i = 0; i < std::min<std::size_t>(wanted, learner.train.size()); ++i) {
+    rows.push_back(board.compose(learner, learner.train[i]));
+  }
+  return model.least_flops(rows);
+}
+
+LearnerTimes learner_times(const PreparedLearning& prepared, std::size_t index,
+                           const std::vector<ModelRate>& rates, double threads) {
+  const LearningJob& job = *prepared.job;
+  const LearnerJob& learner = job.learners[index];
+  const BatchPlan plan(learner.batches);
+  const double rate = rates[*learner.reference_model].flops_per_second * threads;
+  double score_seconds = 0.0;
+  for (const auto& model : {learner.reference_model, learner.score_model}) {
+    if (model) score_seconds += rates[*model].seconds_per_row;
+  }
+  return {plan.num_steps(), plan.steps_per_epoch(),
+          step_flops(prepared.job, learner, *prepared.learners[index]) / rate,
+          score_seconds * static_cast<double>(learner.train.size())};
+}
+
+std::string percent(double share) { return Cell(100.0 * share, 0).text(); }
+
+/// Weights, and for learners gradients and AdamW's moments, MiB by device.
+void add_memory(Table& table, const PreparedLearning& prepared) {
+  std::map<std::string, double> bytes;
+  const auto weights = [](const ModelInfo& info) {
+    return static_cast<double>(info.num_parameters) * (info.dtype == DType::kBFloat16 ? 2 : 4);
+  };
+  for (const JobModel& model : prepared.job->models) {
+    for (const auto& replica : model.replicas) {
+      bytes[replica->info().device] += weights(replica->info());
+    }
+  }
+  for (const auto& learner : prepared.learners) {
+    constexpr double kBytesPerTrained = 16.0;  // fp32 value, gradient and two moments
+    bytes[learner->info().device] +=
+        weights(learner->info()) +
+        kBytesPerTrained * static_cast<double>(learner->num_trained_parameters());
+  }
+  for (const auto& [device, size] : bytes) {
+    table.row({"weights on " + device + ", MiB", Cell(size / (1 << 20), 0)});
+  }
+}
+
+void require_workable(const LearningJob& job) {
+  require(job.num_scorers > 0 && job.max_blocks_in_flight > 0, ErrorCode::kConfig,
+          "the plan has no scorer or no credit for a block; give --scorers 1 or more");
+}
+
+}  // namespace
+
+std::string pipeline_plan(const PipelineConfig& config, const PreparedLearning& prepared) {
+  const LearningJob& job = *prepared.job;
+  require_workable(job);
+  const std::vector<ModelRate> rates = measure_models(job);
+  const bool is_shared = job.models.front().replicas.front()->info().device == "cpu";
+  PipelineTimes times;
+  times.num_scorers = job.num_scorers;
+  if (is_shared) times.shared_cores = static_cast<std::uint32_t>(num_cores());
+  const double threads = is_shared && !config.is_sequential
+                             ? std::max(1.0, static_cast<double>(num_cores() / job.learners.size()))
+                             : 1.0;
+  Table table({"stage", "where", "rows", "rows/s expected", "busy, s"});
+  for (std::size_t m = 0; m < rates.size(); ++m) {
+    const double seconds = static_cast<double>(rates[m].rows) * rates[m].seconds_per_row;
+    times.score_seconds += seconds;
+    table.row({std::string(role_name(job.models[m].role)) + "-scorer",
+               job.models[m].replicas.front()->info().device, rates[m].rows,
+               Cell(1.0 / rates[m].seconds_per_row, 1), Cell(seconds, 1)});
+  }
+  for (std::size_t i = 0; i < job.learners.size(); ++i) {
+    times.experts.push_back(learner_times(prepared, i, rates, threads));
+    const LearnerTimes& learner = times.experts.back();
+    const double seconds = static_cast<double>(learner.steps) * learner.step_seconds;
+    const auto rows = static_cast<double>(job.learners[i].train.size()) *
+                      static_cast<double>(learner.steps) /
+                      static_cast<double>(learner.steps_per_epoch);
+    table.row({job.learners[i].name, prepared.learners[i]->info().device,
+               static_cast<std::uint64_t>(rows), Cell(rows / std::max(seconds, 1e-9), 1),
+               Cell(seconds, 1)});
+  }
+  const double least = critical_path_seconds(times);
+  const double sequential = sequential_seconds(times);
+  table.rule();
+  add_memory(table, prepared);
+  table.row({"scorers", Cell(times.num_scorers)});
+  table.row({"blocks in flight, at most", Cell(job.max_blocks_in_flight)});
+  table.row({"scorers idle, expected, %",
+             percent(1.0 - times.score_seconds / (least * times.num_scorers))});
+  table.row({"scores and experts, at least, s", Cell(least, 1)});
+  table.row({"stage after stage, s", Cell(sequential, 1)});
+  return table.text();
+}
+
+}  // namespace midpo

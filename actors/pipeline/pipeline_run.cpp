@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/pipeline/pipeline_run.h"
+
+#include <cstdio>
+#include <filesystem>
+
+#include "actors/pipeline/pipeline_plan.h"
+#include "actors/pipeline/pipeline_summary.h"
+#include "actors/rank_summary.h"
+#include "runtime/core/atomic_file.h"
+#include "runtime/observe/log.h"
+
+namespace midpo {
+namespace {
+
+void print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+/// D_dual is no folder of a run, so that nothing else protects one that is there.
+void require_free(const PipelineConfig& config, const PipelineFolder& folder) {
+  const bool is_known = config.shared.resume || config.shared.overwrite;
+  require(is_known || !std::filesystem::exists(folder.d_dual()), ErrorCode::kConfig,
+          folder.d_dual() +
+              " exists; choose another --output, continue its run with --resume, or "
+              "replace it with --overwrite");
+}
+
+/// An earlier process has finished the first stage.
+void require_d_dual(const PipelineFolder& folder) {
+  require(std::filesystem::exists(folder.d_dual()), ErrorCode::kData,
+          folder.d_dual() +
+              ": is missing though its stage is finished; start anew with "
+              "--overwrite");
+}
+
+}  // namespace
+
+int run_pipeline(const PipelineConfig& config, const std::string& resolved,
+                 const EngineFactory& engines) {
+  const PipelineFolder folder{config.shared.output};
+  LearningRequest experts = expert_stage(config, resolved);
+  experts.on_prepared = [&](const PreparedLearning& prepared) {
+    print(pipeline_plan(config, prepared));
+  };
+  if (config.is_dry_run) {
+    prepare_only(std::move(experts), engines);
+    return 0;
+  }
+  require_free(config, folder);
+  make_directories(folder.dir);
+  write_file_atomically(folder.dir + "/config.yaml", resolved);
+  PipelineOutcome outcome;
+  const std::string started = utc_now();
+  outcome.experts = train_models(std::move(experts), engines);
+  require_d_dual(folder);
+  outcome.router = train_models(router_stage(config, resolved), engines);
+  const bool was_finished = outcome.experts.was_finished && outcome.router.was_finished;
+  if (was_finished && std::filesystem::exists(folder.manifest())) return 0;
+  write_pipeline_manifest(folder, config.shared.data, started);
+  print(pipeline_summary(outcome));
+  return 0;
+}
+
+}  // namespace midpo

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "actors/pipeline/pipeline_options.h"
+
+namespace midpo {
+
+struct PipelineOutcome {
+  LearningResult experts;
+  LearningResult router;
+};
+
+/// Hashes of everything the run made and the fate of every row, in OUTPUT/manifest.json.
+/// @throws Error(kStorage), kInternal if the rows do not add up.
+void write_pipeline_manifest(const PipelineFolder& folder, const std::vector<std::string>& inputs,
+                             const std::string& started_at);
+
+/// When each stage was done, how busy everyone was, and the learners' tables.
+std::string pipeline_summary(const PipelineOutcome& outcome);
+
+}  // namespace midpo
