@@ -5,6 +5,7 @@
 
 #include "runtime/data/json_values.h"
 #include "runtime/data/messages.h"
+#include "runtime/data/transcript.h"
 
 namespace midpo {
 namespace {
@@ -32,13 +33,22 @@ std::string as_candidate(const JsonValue& value, const std::string& name) {
   return as_text(value, name);
 }
 
-/// TRL's form without a prompt: both conversations whole, of which the common beginning is it.
-void fill_conversations(const RowFields& fields, PreferenceRow& row) {
-  if (!is_message_list(*fields.chosen) || !is_message_list(*fields.rejected)) {
-    throw RowProblem("prompt is missing or null (only message lists may hold it inside)");
+/// A whole conversation: a list of messages, or a transcript.
+std::vector<Message> as_conversation(const JsonValue& value, const std::string& name) {
+  if (is_message_list(value)) return as_messages(value, name);
+  const std::string text = value.is_string() ? as_text(value, name) : std::string();
+  if (!is_transcript(text)) {
+    throw RowProblem("prompt is missing or null, and " + name +
+                     " does not hold it: it is no message list and no transcript that begins with "
+                     "\"\\n\\nHuman:\"");
   }
-  std::vector<Message> chosen = as_messages(*fields.chosen, "chosen");
-  std::vector<Message> rejected = as_messages(*fields.rejected, "rejected");
+  return as_transcript(text);
+}
+
+/// The form without a prompt: both conversations whole, of which the common beginning is it.
+void fill_conversations(const RowFields& fields, PreferenceRow& row) {
+  std::vector<Message> chosen = as_conversation(*fields.chosen, "chosen");
+  std::vector<Message> rejected = as_conversation(*fields.rejected, "rejected");
   const std::size_t num_shared = std::min(
       {chosen.size() - 1, rejected.size() - 1,
        static_cast<std::size_t>(std::ranges::mismatch(chosen, rejected).in1 - chosen.begin())});

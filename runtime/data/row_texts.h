@@ -14,7 +14,7 @@ void fill_prompt(const JsonValue& prompt, PreferenceRow& row);
 void fill_texts(const RowFields& fields, PreferenceRow& row);
 
 /// TRL's preference rows: chosen becomes response 0 and the better one. The prompt is a field, or
-/// the common beginning of two message lists. @throws RowProblem
+/// the common beginning of two message lists or two of HH-RLHF's transcripts. @throws RowProblem
 void fill_chosen_rejected(const RowFields& fields, PreferenceRow& row);
 
 /// A conversation that ends with the assistant's answer: all before it is the prompt.

@@ -173,6 +173,28 @@ TEST(RowShape, KeepsAnAnswerWhereWholeConversationsAreEqual) {
   EXPECT_THAT(row.responses, ElementsAre("c", "c"));
 }
 
+TEST(RowShape, TakesTheSharedTurnsOfTranscriptsAsPrompt) {
+  const PreferenceRow row = read_one(
+      R"({"chosen": "\n\nHuman: hi\n\nAssistant: Hello.\n\nHuman: why?\n\nAssistant: So.\n",
+          "rejected": "\n\nHuman: hi\n\nAssistant: Hello.\n\nHuman: why?\n\nAssistant: a\n\nb"})");
+  EXPECT_THAT(row.prompt_turns, ElementsAre("hi", "Hello.", "why?"));
+  EXPECT_THAT(row.responses, ElementsAre("So.", "a\n\nb"));
+  EXPECT_THAT(row.better_response_id, Optional(0));
+}
+
+TEST(RowShape, KeepsAnEmptyAnswerOfATranscript) {
+  const PreferenceRow row = read_one(R"({"chosen": "\n\nHuman: u\n\nAssistant: c",
+                   "rejected": "\n\nHuman: u\n\nAssistant:"})");
+  EXPECT_THAT(row.prompt_turns, ElementsAre("u"));
+  EXPECT_THAT(row.responses, ElementsAre("c", ""));
+}
+
+TEST(RowShape, LeavesATranscriptBehindAnExplicitPromptAsItIs) {
+  const PreferenceRow row =
+      read_one(R"({"prompt": "p", "chosen": "\n\nHuman: u\n\nAssistant: c", "rejected": "r"})");
+  EXPECT_THAT(row.responses, ElementsAre("\n\nHuman: u\n\nAssistant: c", "r"));
+}
+
 TEST(RowShape, PrefersResponsesOverChosenAndRejected) {
   const PreferenceRow row = read_one(
       R"({"prompt": "p", "response_0": "a", "response_1": "b", "chosen": 1, "rejected": 0})");
