@@ -85,11 +85,11 @@ void ScorerCrew::pull(std::uint64_t worker) {
 
 void ScorerCrew::commit(const TileCommitted& committed) {
   figures_.commit_seconds += committed.commit_seconds;
-  const auto model = ledger_.model_of(committed.task);
-  if (!ledger_.finish(committed.task)) return;
+  const auto task = ledger_.finish(committed.task);
+  if (!task) return;
   ++figures_.tiles_done;
   figures_.least_flops += committed.least_flops;
-  figures_.compute_seconds[*model] += committed.compute_seconds;
+  figures_.compute_seconds[task->model] += committed.compute_seconds;
 }
 
 std::string ScorerCrew::describe(const Task& task) const {

@@ -28,7 +28,22 @@ std::optional<Task> TaskLedger::lease(WorkerId worker, std::uint32_t home_model,
   return task;
 }
 
-bool TaskLedger::finish(std::uint64_t task_id) { return out_.erase(task_id) == 1; }
+std::optional<Task> TaskLedger::take(std::uint64_t task_id) {
+  const auto out = out_.find(task_id);
+  if (out != out_.end()) {
+    const Task task = out->second.task;
+    out_.erase(out);
+    return task;
+  }
+  for (auto& queue : waiting_) {
+    const auto found = std::ranges::find(queue, task_id, &Task::id);
+    if (found == queue.end()) continue;
+    const Task task = *found;
+    queue.erase(found);
+    return task;
+  }
+  return std::nullopt;
+}
 
 void TaskLedger::enqueue_again(Task task) {
   // In front: an old block must not wait behind newer ones, or its credit never returns.
@@ -37,20 +52,18 @@ void TaskLedger::enqueue_again(Task task) {
 }
 
 std::optional<Task> TaskLedger::fail(std::uint64_t task_id, std::uint32_t max_attempts) {
-  const auto found = out_.find(task_id);
-  if (found == out_.end()) return std::nullopt;
-  const Task task = found->second.task;
-  out_.erase(found);
-  if (task.rows.count > 1) {
-    const std::uint32_t half = task.rows.count / 2;
-    const TileRange left{task.rows.first, half};
-    const TileRange right{task.rows.first + half, task.rows.count - half};
-    waiting_[task.model].push_front({next_id_++, task.model, task.block, right, 0});
-    waiting_[task.model].push_front({next_id_++, task.model, task.block, left, 0});
+  const std::optional<Task> task = take(task_id);
+  if (!task) return std::nullopt;
+  if (task->rows.count > 1) {
+    const std::uint32_t half = task->rows.count / 2;
+    const TileRange left{task->rows.first, half};
+    const TileRange right{task->rows.first + half, task->rows.count - half};
+    waiting_[task->model].push_front({next_id_++, task->model, task->block, right, 0});
+    waiting_[task->model].push_front({next_id_++, task->model, task->block, left, 0});
     return std::nullopt;
   }
-  if (task.attempt + 1 >= max_attempts) return task;
-  enqueue_again(task);
+  if (task->attempt + 1 >= max_attempts) return task;
+  enqueue_again(*task);
   return std::nullopt;
 }
 
@@ -75,10 +88,20 @@ std::optional<TaskLedger::Overdue> TaskLedger::overdue(Clock::time_point now,
   return Overdue{oldest->task, oldest->worker, now - oldest->since};
 }
 
-std::optional<std::uint32_t> TaskLedger::model_of(std::uint64_t task_id) const {
-  const auto found = out_.find(task_id);
-  if (found == out_.end()) return std::nullopt;
-  return found->second.task.model;
+std::optional<TileRange> TaskLedger::rows_of(std::uint64_t task_id) const {
+  const auto out = out_.find(task_id);
+  if (out != out_.end()) return out->second.task.rows;
+  for (const auto& queue : waiting_) {
+    const auto found = std::ranges::find(queue, task_id, &Task::id);
+    if (found != queue.end()) return found->rows;
+  }
+  return std::nullopt;
+}
+
+std::vector<TaskLedger::Overdue> TaskLedger::out(Clock::time_point now) const {
+  std::vector<Overdue> all;
+  for (const auto& [id, lease] : out_) all.push_back({lease.task, lease.worker, now - lease.since});
+  return all;
 }
 
 std::size_t TaskLedger::num_waiting() const {

@@ -37,13 +37,12 @@ class TaskLedger {
   /// @return nothing when no task waits.
   std::optional<Task> lease(WorkerId worker, std::uint32_t home_model, Clock::time_point now);
 
-  /// @return false if the task is not out (finished before, or taken back and given to another):
-  /// the result is
-  ///   then dropped by the caller.
-  bool finish(std::uint64_t task_id);
+  /// Also a task that was taken back meanwhile: its worker was lost after it had sent the result.
+  /// @return nothing if the task was finished before.
+  std::optional<Task> finish(std::uint64_t task_id) { return take(task_id); }
 
-  /// Takes a task back from a worker that failed on it. Two and more rows are split in halves, so
-  /// that a bad row is isolated; values do not depend on the split.
+  /// Takes a task back from a worker that failed on it, or died of it. Two and more rows are split
+  /// in halves, so that a bad row is isolated; values do not depend on the split.
   /// @return the task if it was a single row and failed max_attempts times: then it is finished and
   /// gone.
   std::optional<Task> fail(std::uint64_t task_id, std::uint32_t max_attempts);
@@ -59,9 +58,13 @@ class TaskLedger {
   };
   std::optional<Overdue> overdue(Clock::time_point now, Clock::duration limit) const;
 
-  /// The model of a task that is out.
-  std::optional<std::uint32_t> model_of(std::uint64_t task_id) const;
+  /// The rows of a task that waits or is out; nothing if it was finished.
+  std::optional<TileRange> rows_of(std::uint64_t task_id) const;
 
+  /// All tasks that are out.
+  std::vector<Overdue> out(Clock::time_point now) const;
+
+  std::size_t num_models() const { return waiting_.size(); }
   std::size_t num_waiting() const;
   std::size_t num_out() const { return out_.size(); }
   bool is_idle() const { return num_waiting() == 0 && out_.empty(); }
@@ -74,6 +77,7 @@ class TaskLedger {
   };
 
   void enqueue_again(Task task);
+  std::optional<Task> take(std::uint64_t task_id);
 
   std::uint64_t next_id_ = 1;
   std::vector<std::deque<Task>> waiting_;
