@@ -17,14 +17,17 @@ std::vector<WorkDesk::Assignment> WorkDesk::hand_out(Clock::time_point now, bool
   std::deque<WorkerId> still_idle;
   for (const WorkerId worker : idle_) {
     const auto home = static_cast<std::uint32_t>(worker % num_models_);
-    if (const auto task = ledger_.lease(worker, home, now)) {
-      given.push_back({worker, *task, false});
-      given_[task->id].rows = task->rows;
-    } else if (const auto copy = allows_copies ? lease_copy(worker, now) : std::nullopt) {
-      given.push_back({worker, *copy, true});
-    } else {
+    auto task = ledger_.lease(worker, home, now);
+    const bool is_copy = !task && allows_copies;
+    if (is_copy) task = lease_copy(worker, now);
+    if (!task) {
       still_idle.push_back(worker);
+      continue;
     }
+    Given& entry = given_[task->id];
+    entry.rows = task->rows;
+    task->attempt = entry.num_given++;
+    given.push_back({worker, *task, is_copy});
   }
   idle_ = std::move(still_idle);
   return given;
@@ -40,9 +43,7 @@ std::optional<Task> WorkDesk::lease_copy(WorkerId worker, Clock::time_point now)
   }
   if (oldest == nullptr) return std::nullopt;
   given_.at(oldest->task.id).copier = worker;
-  Task copy = oldest->task;
-  ++copy.attempt;
-  return copy;
+  return oldest->task;
 }
 
 WorkDesk::Clock::time_point WorkDesk::next_copy(Clock::time_point now) const {

@@ -29,7 +29,7 @@ class WorkDesk {
   using WorkerId = TaskLedger::WorkerId;
   struct Assignment {
     WorkerId worker = 0;
-    Task task;
+    Task task;  ///< attempt: another one each time it is given
     bool is_copy = false;
   };
 
@@ -72,6 +72,7 @@ class WorkDesk {
   /// A task that has been handed out and is not finished.
   struct Given {
     TileRange rows;
+    std::uint32_t num_given = 0;
     std::optional<WorkerId> copier;  ///< who has the second copy
     std::uint32_t deaths = 0;        ///< of workers that were computing it
   };

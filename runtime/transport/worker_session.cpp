@@ -101,13 +101,20 @@ void WorkerSession::handle(const Message& message) {
 }
 
 std::vector<SessionEvent> WorkerSession::tick(Clock::time_point now) {
-  if (!is_over_ && link_.is_dead(now)) lose("the coordinator is silent", now);
+  if (!link_.is_dead(now)) return {};
+  if (is_over_) {
+    is_unheard_ = true;
+  } else {
+    lose("the coordinator is silent", now);
+  }
   return take_events();
 }
 
 std::vector<Message> WorkerSession::due(Clock::time_point now) { return link_.due(now); }
 
-WorkerSession::Clock::time_point WorkerSession::next_wake() const { return link_.next_wake(); }
+WorkerSession::Clock::time_point WorkerSession::next_wake() const {
+  return is_over_ && is_settled() ? Clock::time_point::max() : link_.next_wake();
+}
 
 void WorkerSession::send(std::uint64_t session, Message message) {
   if (session != session_ || is_over_) {

@@ -78,7 +78,8 @@ class WorkerSession {
   /// Says goodbye. The owner goes on calling due() until is_settled(), or for as long as it likes.
   void leave(const std::string& reason);
 
-  bool is_settled() const { return link_.num_unacknowledged() == 0; }
+  /// What was said has been heard, or nobody is there to hear a goodbye.
+  bool is_settled() const { return is_unheard_ || link_.num_unacknowledged() == 0; }
   bool is_over() const { return is_over_; }
   std::uint64_t session() const { return session_; }
   /// When a coordinator last spoke to this worker: a worker that nobody wants may give up.
@@ -107,6 +108,7 @@ class WorkerSession {
   std::uint64_t epoch_ = 0;        ///< of this session; 0 before its Welcome
   std::uint64_t known_epoch_ = 0;  ///< newest of this job: older coordinators are not obeyed
   bool is_over_ = false;
+  bool is_unheard_ = false;  ///< over, and the other side is silent
   std::uint64_t num_void_ = 0;
   std::vector<SessionEvent> events_;
 };

@@ -81,12 +81,12 @@ std::optional<Refusal> WorkerTable::objection(const Hello& hello) const {
   return std::nullopt;
 }
 
-void WorkerTable::open(const PeerId& peer, const Message& message, Clock::time_point now) {
+bool WorkerTable::open(const PeerId& peer, const Message& message, Clock::time_point now) {
   const auto hello = body_of<Hello>(message);
   if (const auto refusal = objection(hello)) {
     events_.push_back(WorkerRefused{peer, refusal->text});
     reply(peer, message.envelope, to_message(*refusal));
-    return;
+    return false;
   }
   if (const auto old = sessions_.find(peer); old != sessions_.end()) {
     deaths_.note_silent(old->second.hello.name, old->second.hello.instance, computing(old->second),
@@ -107,48 +107,57 @@ void WorkerTable::open(const PeerId& peer, const Message& message, Clock::time_p
   sessions_.emplace(peer, std::move(session));
   peer_of_.emplace(worker, peer);
   events_.push_back(WorkerJoined{worker, hello});
+  return true;
+}
+
+bool WorkerTable::knows(const PeerId& peer, const Envelope& envelope) const {
+  const auto session = sessions_.find(peer);
+  return session != sessions_.end() && session->second.id == envelope.session;
+}
+
+bool WorkerTable::may_begin(const PeerId& peer, const Envelope& envelope) const {
+  return envelope.kind == MessageKind::kHello && envelope.seq == 1 && !is_stale(envelope) &&
+         !knows(peer, envelope) &&
+         std::find(ended_.begin(), ended_.end(), envelope.session) == ended_.end();
 }
 
 std::vector<WorkerEvent> WorkerTable::receive(const PeerId& peer, Message message,
                                               Clock::time_point now) {
   const Envelope envelope = message.envelope;
-  auto session = sessions_.find(peer);
-  const auto is_known = [&] {
-    return session != sessions_.end() && session->second.id == envelope.session;
-  };
   try {
-    const bool may_begin =
-        !is_known() && envelope.kind == MessageKind::kHello && envelope.seq == 1 &&
-        !is_stale(envelope) &&
-        std::find(ended_.begin(), ended_.end(), envelope.session) == ended_.end();
-    if (may_begin) {
-      open(peer, message, now);
-      session = sessions_.find(peer);
-      if (!is_known()) return take_events();
-    }
-    if (!is_known() || is_stale(envelope)) {
-      ++num_stale_;
-      if (envelope.kind == MessageKind::kGoodbye) {
-        reply(peer, envelope, acknowledgement(envelope));
-      } else {
-        reply(peer, envelope, to_message(Reset{"the coordinator does not know this session"}));
-      }
-      return take_events();
-    }
-    for (const Message& delivered : session->second.link.receive(std::move(message), now)) {
-      if (delivered.envelope.kind == MessageKind::kGoodbye) {
-        reply(peer, envelope, acknowledgement(delivered.envelope));
-        end(session, "left: " + body_of<Goodbye>(delivered).reason);
-        break;
-      }
-      handle(session->second, delivered);
+    if (may_begin(peer, envelope) && !open(peer, message, now)) return take_events();
+    if (knows(peer, envelope) && !is_stale(envelope)) {
+      deliver(sessions_.find(peer), std::move(message), now);
+    } else {
+      answer_stranger(peer, envelope);
     }
   } catch (const Error& error) {
     // A checksum was right, so this is no accident of the network.
     reply(peer, envelope, to_message(Refusal{ErrorCode::kTransport, error.what()}));
-    if (is_known()) end(session, std::string("broke the protocol: ") + error.what());
+    if (knows(peer, envelope))
+      end(sessions_.find(peer), std::string("broke the protocol: ") + error.what());
   }
   return take_events();
+}
+
+void WorkerTable::answer_stranger(const PeerId& peer, const Envelope& envelope) {
+  ++num_stale_;
+  if (envelope.kind == MessageKind::kGoodbye) {
+    reply(peer, envelope, acknowledgement(envelope));
+  } else {
+    reply(peer, envelope, to_message(Reset{"the coordinator does not know this session"}));
+  }
+}
+
+void WorkerTable::deliver(Sessions::iterator session, Message message, Clock::time_point now) {
+  for (const Message& delivered : session->second.link.receive(std::move(message), now)) {
+    if (delivered.envelope.kind == MessageKind::kGoodbye) {
+      reply(session->first, delivered.envelope, acknowledgement(delivered.envelope));
+      return end(session, "left: " + body_of<Goodbye>(delivered).reason);
+    }
+    handle(session->second, delivered);
+  }
+  start_lanes(session->second, now);
 }
 
 void WorkerTable::handle(Session& session, const Message& message) {
@@ -237,13 +246,29 @@ std::optional<WorkerTable::Held> WorkerTable::give_back(Session& session,
   return given;
 }
 
-std::vector<std::uint64_t> WorkerTable::computing(const Session& session) const {
-  // Workers compute in the order of arrival; what waits behind is not to blame.
+// Workers compute in the order of arrival: what waits behind is neither late nor to blame.
+
+std::size_t WorkerTable::num_computing(const Session& session) {
+  return std::min<std::size_t>(std::max(session.hello.num_lanes, 1U), session.held.size());
+}
+
+std::vector<std::uint64_t> WorkerTable::computing(const Session& session) {
   std::vector<std::uint64_t> tasks;
-  for (const Held& held : session.held) {
-    if (tasks.size() < std::max(session.hello.num_lanes, 1U)) tasks.push_back(held.task);
-  }
+  for (std::size_t i = 0; i < num_computing(session); ++i) tasks.push_back(session.held[i].task);
   return tasks;
+}
+
+void WorkerTable::start_lanes(Session& session, Clock::time_point now) {
+  for (std::size_t i = 0; i < num_computing(session); ++i) {
+    if (!session.held[i].started) session.held[i].started = now;
+  }
+}
+
+const WorkerTable::Held* WorkerTable::overdue(const Session& session, Clock::time_point now) const {
+  for (const Held& held : session.held) {
+    if (held.started && now - *held.started >= task_deadline_) return &held;
+  }
+  return nullptr;
 }
 
 void WorkerTable::suspect(const std::vector<std::uint64_t>& tasks) {
@@ -264,15 +289,14 @@ std::vector<WorkerEvent> WorkerTable::tick(Clock::time_point now) {
   for (auto next = sessions_.begin(); next != sessions_.end();) {
     const auto current = next++;
     const Session& session = current->second;
-    const bool is_overdue =
-        !session.held.empty() && now - session.held.front().since >= task_deadline_;
+    const Held* late = overdue(session, now);
     if (session.link.is_dead(now)) {
       deaths_.note_silent(session.hello.name, session.hello.instance, computing(session), now);
       end(current, "silent for " + spoken(seconds(now - session.link.last_heard())));
-    } else if (is_overdue) {
-      const std::uint64_t task = session.held.front().task;
+    } else if (late != nullptr) {
+      const std::uint64_t task = late->task;
       end(current, "held task " + std::to_string(task) + " for " +
-                       spoken(seconds(now - session.held.front().since)) + ", beyond its deadline");
+                       spoken(seconds(now - late->since)) + ", beyond its deadline");
       suspect({task});
     }
   }
@@ -293,7 +317,9 @@ WorkerTable::Clock::time_point WorkerTable::next_wake() const {
   Clock::time_point wake = deaths_.next_wake();
   for (const auto& [peer, session] : sessions_) {
     wake = std::min(wake, session.link.next_wake());
-    if (!session.held.empty()) wake = std::min(wake, session.held.front().since + task_deadline_);
+    for (const Held& held : session.held) {
+      if (held.started) wake = std::min(wake, *held.started + task_deadline_);
+    }
   }
   return wake;
 }
@@ -306,9 +332,10 @@ bool WorkerTable::assign(WorkerId worker, std::uint64_t task, std::uint32_t atte
   message.envelope.task = task;
   message.envelope.attempt = attempt;
   session->link.send(std::move(message));
-  Held held{task, attempt, {}, now};
+  Held held{task, attempt, {}, now, {}};
   for (const auto& row : body.rows) held.num_sequences.push_back(row.size());
   session->held.push_back(std::move(held));
+  start_lanes(*session, now);
   --session->credits;
   return true;
 }

@@ -126,6 +126,7 @@ class WorkerTable {
     std::uint32_t attempt;
     std::vector<std::size_t> num_sequences;  ///< [row]: the shape its result must have
     Clock::time_point since;
+    std::optional<Clock::time_point> started;  ///< when a lane was free for it
   };
   struct Session {
     std::uint64_t id;
@@ -140,7 +141,11 @@ class WorkerTable {
 
   std::optional<Refusal> objection(const Hello& hello) const;
   bool is_stale(const Envelope& envelope) const;
-  void open(const PeerId& peer, const Message& message, Clock::time_point now);
+  bool knows(const PeerId& peer, const Envelope& envelope) const;
+  bool may_begin(const PeerId& peer, const Envelope& envelope) const;
+  bool open(const PeerId& peer, const Message& message, Clock::time_point now);
+  void answer_stranger(const PeerId& peer, const Envelope& envelope);
+  void deliver(Sessions::iterator session, Message message, Clock::time_point now);
   void reply(const PeerId& peer, const Envelope& to, Message message);
   void handle(Session& session, const Message& message);
   void note_ready(Session& session, const Ready& ready);
@@ -148,7 +153,10 @@ class WorkerTable {
   std::optional<Held> give_back(Session& session, const Envelope& envelope);
   void end(Sessions::iterator session, const std::string& reason);
   void suspect(const std::vector<std::uint64_t>& tasks);
-  std::vector<std::uint64_t> computing(const Session& session) const;
+  static std::size_t num_computing(const Session& session);
+  static std::vector<std::uint64_t> computing(const Session& session);
+  static void start_lanes(Session& session, Clock::time_point now);
+  const Held* overdue(const Session& session, Clock::time_point now) const;
   Session* find(WorkerId worker);
   std::vector<WorkerEvent> take_events();
 

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/simulation/worker_process.h"
+
+#include <set>
+#include <utility>
+
+namespace midpo::simulation {
+namespace {
+
+WorkerSessionOptions session_options(World& world, const WorkerHabits& habits) {
+  WorkerSessionOptions options;
+  options.link = habits.link;
+  options.hello.name = habits.name;
+  options.hello.host = "simulated";
+  options.hello.instance = world.draw();
+  options.hello.roles = {"scorer"};
+  options.seed = world.draw();
+  return options;
+}
+
+/// Rows carry their number as their first token.
+std::uint64_t number_of(const Sequences& row) { return static_cast<std::uint64_t>(row[0][0]); }
+
+bool has_any(const TileTask& task, const std::set<std::uint64_t>& rows) {
+  for (const auto& row : task.rows) {
+    if (rows.count(number_of(row)) == 1) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+WorkerProcess::WorkerProcess(World& world, Network& network, const Job& job, WorkerHabits habits,
+                             RowDeaths& deaths, std::function<void()> on_end)
+    : Process(world),
+      network_(network),
+      job_(job),
+      habits_(std::move(habits)),
+      deaths_(deaths),
+      on_end_(std::move(on_end)),
+      session_(session_options(world, habits_), world.now()),
+      window_(habits_.link.window) {
+  listener_ = network_.listen(
+      habits_.name, [this](const std::string&, Message message) { arrive(std::move(message)); });
+  pump();
+}
+
+WorkerProcess::~WorkerProcess() {
+  network_.forget(listener_);
+  count_deaths();
+}
+
+void WorkerProcess::count_deaths() {
+  for (const std::uint64_t row : lone_rows_) ++deaths_[row];
+}
+
+void WorkerProcess::freeze(Duration span) {
+  frozen_until_ = world().now() + span;
+  after(span, [this] {
+    if (world().now() < frozen_until_) return;  // frozen again meanwhile
+    while (!inbox_.empty()) {
+      Message message = std::move(inbox_.front());
+      inbox_.pop_front();
+      arrive(std::move(message));
+    }
+    pump();
+  });
+}
+
+void WorkerProcess::arrive(Message message) {
+  if (world().now() < frozen_until_) {
+    inbox_.push_back(std::move(message));
+    return;
+  }
+  window_.note_received(message.envelope);
+  note(session_.receive(std::move(message), world().now()));
+  pump();
+}
+
+void WorkerProcess::pump() {
+  if (world().now() < frozen_until_ || is_ending_) return;
+  note(session_.tick(world().now()));
+  compute_next();
+  for (const Message& message : session_.due(world().now())) {
+    window_.check_sent(message.envelope);
+    network_.send(habits_.name, kCoordinator, message);
+  }
+  if (session_.is_over() && session_.is_settled()) return end();
+  set_alarm(session_.next_wake());
+}
+
+void WorkerProcess::note(std::vector<SessionEvent> events) {
+  for (const SessionEvent& event : events) {
+    std::visit([this](const auto& what) { note(what); }, event);
+  }
+}
+
+void WorkerProcess::note(const JobOffered& offered) {
+  offer_ = offered;
+  lone_rows_.clear();  // a process that is heard again is not taken for dead
+}
+
+void WorkerProcess::note(const TaskGiven& given) {
+  check(given.session == held_session_, "a task came before its worker was ready");
+  check(++num_held_ <= habits_.credits, "more tasks at a worker than it has credits");
+  if (given.body.rows.size() == 1) lone_rows_.push_back(number_of(given.body.rows[0]));
+  desk_.push_back(given);
+}
+
+void WorkerProcess::note(const SessionLost& lost) {
+  check(lost.reason.find("broke the protocol") == std::string::npos,
+        habits_.name + " finds: " + lost.reason);
+  world().note(habits_.name + " begins a new session: " + lost.reason);
+  offer_.reset();
+  // The coordinator took a hanging device for a death.
+  if (jammed_until_ > Time{}) count_deaths();
+  desk_.erase(desk_.begin() + (is_computing_ ? 1 : 0), desk_.end());
+}
+
+void WorkerProcess::note(const SessionOver& over) {
+  check(!over.error, habits_.name + " was refused: " + (over.error ? over.error->what() : ""));
+  world().note(habits_.name + " is sent home: " + over.reason);
+}
+
+void WorkerProcess::compute_next() {
+  if (is_computing_) return;
+  if (offer_) {
+    held_session_ = offer_->session;
+    num_held_ = 0;
+    Ready ready{habits_.credits, {}};
+    for (const RemoteModel& model : offer_->welcome.models)
+      ready.models.push_back({model.content, {}});
+    session_.ready(offer_->session, ready);
+    offer_.reset();
+  }
+  if (desk_.empty()) {
+    if (is_draining_ && !session_.is_over()) session_.leave("drained");
+    return;
+  }
+  is_computing_ = true;
+  const auto num_rows = static_cast<double>(desk_.front().body.rows.size());
+  after(from_seconds(num_rows * habits_.seconds_per_row), [this] { answer(desk_.front()); });
+}
+
+void WorkerProcess::answer(const TaskGiven& given) {
+  const Time free_at = std::max(frozen_until_, jammed_until_);
+  if (world().now() < free_at) {
+    after(free_at - world().now(), [this] { answer(desk_.front()); });
+    return;
+  }
+  if (has_any(given.body, job_.poison)) return end();
+  if (given.session == held_session_) --num_held_;
+  if (has_any(given.body, job_.bad)) {
+    session_.fail(given.session, given.task, given.attempt, {ErrorCode::kData, "a bad row"});
+  } else {
+    TileResult result;
+    for (const auto& row : given.body.rows) result.values.push_back(score(given.body.model, row));
+    session_.finish(given.session, given.task, given.attempt, result);
+  }
+  desk_.pop_front();
+  is_computing_ = false;
+  pump();
+}
+
+void WorkerProcess::end() {
+  is_ending_ = true;
+  after(Duration::zero(), on_end_);
+}
+
+}  // namespace midpo::simulation
