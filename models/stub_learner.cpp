@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "models/learner.h"
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/atomic_folder.h"
 #include "runtime/core/error.h"
 
@@ -105,6 +106,8 @@ class StubLearner final : public Learner {
   void export_weights(const std::string& directory) const override {
     AtomicFolder folder(directory, ExistingFolder::kReplaceOwn);
     save_state(folder.file("stub.bin"));
+    // The router asks for it before it loads an adapter.
+    write_file_atomically(folder.file("adapter_config.json"), "{}\n");
     folder.publish();
   }
 

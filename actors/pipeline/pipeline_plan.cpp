@@ -7,6 +7,7 @@
 
 #include "actors/learning/score_board.h"
 #include "actors/learning/score_plan.h"
+#include "actors/parallel.h"
 #include "runtime/flow/critical_path.h"
 #include "runtime/observe/table.h"
 
@@ -15,7 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kTimedRows = 8;
+constexpr std::size_t kTimedRows = 4;
 constexpr std::size_t kCountedRows = 256;
 
 struct ModelRate {
@@ -54,9 +55,16 @@ ModelRate measure(const LearningJob& job, std::uint32_t index) {
   return rate;
 }
 
+bool is_on_cpu(const LearningJob& job) {
+  return job.models.front().replicas.front()->info().device == "cpu";
+}
+
 std::vector<ModelRate> measure_models(const LearningJob& job) {
-  std::vector<ModelRate> rates;
-  for (std::uint32_t i = 0; i < job.models.size(); ++i) rates.push_back(measure(job, i));
+  std::vector<ModelRate> rates(job.models.size());
+  // Cores are shared: one model after the other shows what one scorer does alone.
+  const std::size_t num_threads = is_on_cpu(job) ? 1 : rates.size();
+  parallel_for(rates.size(), num_threads,
+               [&](std::size_t i) { rates[i] = measure(job, static_cast<std::uint32_t>(i)); });
   for (const ScoreBlock& block : plan_scores(job)) rates[block.model].rows += block.rows.size();
   return rates;
 }
@@ -122,7 +130,7 @@ std::string pipeline_plan(const PipelineConfig& config, const PreparedLearning& 
   const LearningJob& job = *prepared.job;
   require_workable(job);
   const std::vector<ModelRate> rates = measure_models(job);
-  const bool is_shared = job.models.front().replicas.front()->info().device == "cpu";
+  const bool is_shared = is_on_cpu(job);
   PipelineTimes times;
   times.num_scorers = job.num_scorers;
   if (is_shared) times.shared_cores = static_cast<std::uint32_t>(num_cores());

@@ -19,18 +19,23 @@ namespace midpo {
 class HookedScorer : public Scorer {
  public:
   using Hook = std::function<void(std::span<const RowTokens>)>;
-  HookedScorer(std::shared_ptr<const Scorer> inner, Hook hook)
-      : inner_(std::move(inner)), hook_(std::move(hook)) {}
-  const ModelInfo& info() const override { return inner_->info(); }
+  HookedScorer(std::shared_ptr<const Scorer> inner, Hook hook, const std::string& device)
+      : inner_(std::move(inner)), hook_(std::move(hook)), info_(inner_->info()) {
+    info_.device = device;
+  }
+  const ModelInfo& info() const override { return info_; }
   std::vector<std::vector<double>> score(std::span<const RowTokens> rows) const override {
     if (hook_) hook_(rows);
     return inner_->score(rows);
   }
-  double least_flops(std::span<const RowTokens>) const override { return 1.0; }
+  double least_flops(std::span<const RowTokens> rows) const override {
+    return static_cast<double>(rows.size());
+  }
 
  private:
   std::shared_ptr<const Scorer> inner_;
   Hook hook_;
+  ModelInfo info_;
 };
 
 /// Calls hooks before each step of the learner inside.
@@ -40,6 +45,7 @@ class HookedLearner : public Learner {
     std::function<void(std::span<const TrainingRow>)> before_accumulate;
     std::function<void(LossReport&)> after_accumulate;
     std::function<void()> before_apply;
+    double step_flops = 0.0;  ///< what least_flops() says; 0: what the learner inside says
   };
   HookedLearner(std::unique_ptr<Learner> inner, Hooks hooks)
       : inner_(std::move(inner)), hooks_(std::move(hooks)) {}
@@ -67,7 +73,7 @@ class HookedLearner : public Learner {
     inner_->export_weights(directory);
   }
   double least_flops(std::span<const TrainingRow> rows) const override {
-    return inner_->least_flops(rows);
+    return hooks_.step_flops > 0.0 ? hooks_.step_flops : inner_->least_flops(rows);
   }
 
  private:
@@ -81,10 +87,12 @@ class StubEngines : public EngineFactory {
   HookedScorer::Hook scorer_hook;
   HookedLearner::Hooks learner_hooks;
   std::int64_t tile_tokens = 256;
+  std::string device = "cpu";
 
   std::shared_ptr<const Scorer> load_score_model(const ModelOptions& options) const override {
     const std::uint64_t salt = content_hash(options.path).low;
-    return std::make_shared<HookedScorer>(make_stub_scorer(salt, tile_tokens), scorer_hook);
+    return std::make_shared<HookedScorer>(make_stub_scorer(salt, tile_tokens), scorer_hook,
+                                          device);
   }
   std::shared_ptr<const Scorer> load_reference_model(const ModelOptions& options) const override {
     return load_score_model(options);

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""midpo run: one overlapped run gives the bytes of its steps run one after the other.
+
+Real (tiny) models for the bytes; stubs (tests/support/stub_pipeline.cpp) for timing and kills.
+"""
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+import toy_world
+
+STEPS = {"max_steps": 4, "batch_size": 4, "warmup_ratio": 0, "learning_rate": 1e-3}
+SECTIONS = [word for section in ("expert", "router") for key, value in STEPS.items()
+            for word in (f"--{section}.{key.replace('_', '-')}", value)]
+MADE = ("d_dual.jsonl", "adapters/safety/adapter_model.safetensors",
+        "adapters/helpfulness/adapter_model.safetensors", "router/router.safetensors")
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory, midpo):
+    """An untrained base model, score models of the same tokenizer, some preference rows."""
+    folder = tmp_path_factory.mktemp("run_toy")
+    toy_world.write_world(folder, argparse.Namespace(seed=4, sft_rows=8, preferences=60, prompts=4))
+    short = ("--max-steps", 3, "--batch-size", 8, "--learning-rate", "1e-3", "--dtype", "float32")
+    for name in ("reward", "cost"):
+        midpo.run_ok(name, "--model", folder / "init", "--data",
+                     folder / "preferences_train.jsonl", *short, "--output", folder / name)
+    return folder
+
+
+def shared(toy):
+    return ("--model", toy / "init", "--reward-model", toy / "reward", "--cost-model",
+            toy / "cost", "--data", toy / "preferences_train.jsonl", "--dtype", "float32")
+
+
+def run_arguments(toy, output, *more):
+    # The labels policy keeps rows whatever the untrained score models say.
+    return ("run", *shared(toy), "--policy", "labels", "--output", output, *SECTIONS, *more)
+
+
+@pytest.fixture(scope="module")
+def overlapped(toy, midpo, tmp_path_factory):
+    output = tmp_path_factory.mktemp("overlapped") / "run"
+    midpo.run_ok(*run_arguments(toy, output))
+    return output
+
+
+def made(output):
+    return [(output / name).read_bytes() for name in MADE]
+
+
+def test_stage_after_stage_gives_the_same_bytes(toy, midpo, overlapped, tmp_path):
+    midpo.run_ok(*run_arguments(toy, tmp_path / "run", "--sequential"))
+    assert made(tmp_path / "run") == made(overlapped)
+
+
+@pytest.mark.parametrize("scorers", [2, 5])
+def test_more_scorers_give_the_same_bytes(toy, midpo, overlapped, tmp_path, scorers):
+    midpo.run_ok(*run_arguments(toy, tmp_path / "run", "--scorers", scorers))
+    assert made(tmp_path / "run") == made(overlapped)
+
+
+def test_the_commands_one_by_one_give_the_same_bytes(toy, midpo, overlapped, tmp_path):
+    options = [word for key, value in STEPS.items()
+               for word in (f"--{key.replace('_', '-')}", value)]
+    midpo.run_ok("rank", *shared(toy)[2:], "--policy", "labels", "--output",
+                 tmp_path / "d_dual.jsonl")
+    midpo.run_ok("expert", "--kind", "both", *shared(toy), "--output", tmp_path / "adapters",
+                 *options)
+    midpo.run_ok("router", "--model", toy / "init", "--dtype", "float32", "--safety-adapter",
+                 tmp_path / "adapters/safety", "--helpfulness-adapter",
+                 tmp_path / "adapters/helpfulness", "--data", tmp_path / "d_dual.jsonl",
+                 "--output", tmp_path / "router", *options)
+    assert made(tmp_path) == made(overlapped)
+
+
+def test_the_manifest_accounts_for_every_row(overlapped):
+    rows = json.loads((overlapped / "manifest.json").read_text())["rows"]
+    assert rows["in"] == 60
+    assert rows["in"] == rows["out"] + sum(rows["filtered"].values()) + rows["quarantined"]
+    assert rows["out"] == len((overlapped / "d_dual.jsonl").read_text().splitlines())
+
+
+def test_a_dry_run_prints_the_plan_and_leaves_nothing(toy, midpo, tmp_path):
+    result = midpo.run_ok(*run_arguments(toy, tmp_path / "run", "--dry-run"))
+    for word in ("reference-scorer", "safety expert", "rows/s expected", "weights on cpu"):
+        assert word in result.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_config_file_is_enough(toy, midpo, overlapped, tmp_path):
+    (tmp_path / "pipeline.yaml").write_text((overlapped / "config.yaml").read_text())
+    midpo.run_ok("run", tmp_path / "pipeline.yaml", "--output", tmp_path / "run")
+    assert made(tmp_path / "run") == made(overlapped)
+
+
+def test_a_finished_run_is_left_alone(toy, midpo, overlapped):
+    before = made(overlapped)
+    assert midpo.run(*run_arguments(toy, overlapped)).returncode == midpo.EXIT_USAGE
+    midpo.run_ok(*run_arguments(toy, overlapped, "--resume"))
+    assert made(overlapped) == before
+
+
+# --- with stubs
+
+NUM_ROWS = 200
+
+
+@pytest.fixture(scope="module")
+def program(midpo):
+    path = midpo.BINARY.parent / "tests" / "support" / "stub_pipeline"
+    if not path.exists():
+        pytest.skip(f"{path} is not built")
+    return path
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory, midpo):
+    folder = tmp_path_factory.mktemp("stub_inputs")
+    write_stub_inputs(folder, midpo, NUM_ROWS)
+    return folder
+
+
+def write_stub_inputs(folder, midpo, num_rows):
+    """Rows of token ids with labels, and folders whose names are the stubs' salts."""
+    rng = random.Random(4)
+
+    def row(i):
+        safer = rng.randrange(2)
+        ids = [[1 + k] + [rng.randrange(500) for _ in range(rng.randrange(1, 40))] for k in (0, 1)]
+        return {"prompt_ids": [1000 + i], "response_0_ids": ids[0], "response_1_ids": ids[1],
+                "better_response_id": rng.choice((safer, rng.randrange(2))),
+                "safer_response_id": safer, "is_response_0_safe": i % 2 == 0 or safer == 0,
+                "is_response_1_safe": i % 2 == 0 or safer == 1}
+
+    midpo.write_jsonl(folder / "rows.jsonl", [row(i) for i in range(num_rows)])
+    for name in ("base", "reward", "cost"):
+        (folder / name).mkdir()
+
+
+def stub_command(program, inputs, output, *more):
+    sections = [word for section in ("expert", "router")
+                for word in (f"--{section}.batch-size", 8, f"--{section}.epochs", 2,
+                             f"--{section}.learning-rate", 0.05, f"--{section}.save-steps", 7)]
+    words = (program, "--data", inputs / "rows.jsonl", "--model", inputs / "base",
+             "--reward-model", inputs / "reward", "--cost-model", inputs / "cost", "--policy",
+             "labels", "--output", output, "--resume", *sections, *more)
+    return [str(word) for word in words]
+
+
+def stub_made(output):
+    return [(output / name).read_bytes() for name in (
+        "d_dual.jsonl", "adapters/safety/stub.bin", "adapters/helpfulness/stub.bin",
+        "router/stub.bin")]
+
+
+def run_stub(command):
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result
+
+
+@pytest.fixture(scope="module")
+def expected(program, inputs, tmp_path_factory):
+    output = tmp_path_factory.mktemp("expected") / "run"
+    run_stub(stub_command(program, inputs, output, "--sequential"))
+    return stub_made(output)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_jitter_changes_nothing(program, inputs, expected, tmp_path, seed):
+    scorers = (1, 2, 5)[seed % 3]
+    run_stub(stub_command(program, inputs, tmp_path / "run", "--scorers", scorers, "--jitter-us",
+                          3000, "--jitter-seed", seed))
+    assert stub_made(tmp_path / "run") == expected
+
+
+def run_under_kills(program, inputs, output, rng, kills):
+    """Kills the whole run at random moments, then lets it end. Returns the kills that hit."""
+    command = stub_command(program, inputs, output, "--step-us", 4000, "--row-us", 300)
+    hits = 0
+    for _ in range(kills):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.02, 0.6))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            hits += 1
+        process.wait()
+    run_stub(command)
+    return hits
+
+
+def test_kills_change_nothing(program, inputs, expected, tmp_path):
+    kills = int(os.environ.get("MIDPO_RUN_KILLS", "6"))
+    hits = run_under_kills(program, inputs, tmp_path / "run", random.Random(8), kills)
+    assert hits > 0
+    assert stub_made(tmp_path / "run") == expected
