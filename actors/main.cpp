@@ -32,6 +32,7 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_evaluate_command());
   commands.push_back(make_arena_command());
   commands.push_back(make_gates_command());
+  commands.push_back(make_learner_rank_command());
   commands.push_back(make_report_command());
   return commands;
 }

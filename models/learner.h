@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "models/engines.h"
+#include "runtime/core/collective.h"
 
 namespace midpo {
 
@@ -82,7 +83,8 @@ struct LearnerOptions {
   bool offloads_optimizer = false;  ///< moments in host memory
   bool is_published_compat = false;
   std::uint64_t seed = 42;
-  std::int64_t num_threads = 0;  ///< of one step, CPU; 0: all cores
+  std::int64_t num_threads = 0;            ///< of one step, CPU; 0: all cores
+  std::shared_ptr<Collective> collective;  ///< of the ranks that train this model; null: alone
 };
 
 /// What the means of a batch's losses are taken over; adds up over rows and ranks.
@@ -120,9 +122,20 @@ struct LossReport {
   }
 };
 
+/// Bytes that a learner keeps from step to step.
+struct LearnerMemory {
+  std::uint64_t values = 0;  ///< fp32; packed copies in the compute dtype come on top
+  std::uint64_t gradients = 0;
+  std::uint64_t moments = 0;  ///< of the optimizer: with several ranks a share, or all of them
+};
+
 /// One model being trained, on one device. Not thread-safe: one thread owns it. A step is
 /// accumulate() for each part of the batch, then apply(). Everything is a function of the options
 /// and the calls: equal calls give equal bits.
+///
+/// With a collective the learner is one rank of several. Every rank makes the same calls, except
+/// count() and export_weights(), each on its own rows; a step is then one accumulate(), of rows
+/// that may be none, and one apply(). Parameters stay equal on all ranks.
 class Learner {
  public:
   virtual ~Learner() = default;
@@ -148,20 +161,20 @@ class Learner {
   /// The same numbers, nothing added.
   virtual LossReport evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) = 0;
 
-  /// All gradients as one fp32 array on the host, in a fixed order: for summing over ranks.
-  virtual std::span<float> gradients() = 0;
-
   /// Clips, takes one AdamW step and clears the gradients. @return the gradients' norm before
   /// clipping. @throws Error(kNumerics), nothing changed, if it is not finite.
   virtual double apply(double learning_rate) = 0;
 
-  /// Parameters, moments and step count, exactly. @throws Error kStorage; kCheckpoint for a file
-  /// that is damaged or of other parameters.
+  /// Parameters, moments and step count, exactly; of any number of ranks, whichever wrote the file.
+  /// With a collective only rank 0 writes. @throws Error kStorage; kCheckpoint for a file that is
+  /// damaged or of other parameters.
   virtual void save_state(const std::string& path) const = 0;
   virtual void load_state(const std::string& path) = 0;
 
   /// What users load: a PEFT directory, a Hugging Face model directory or a router directory.
   virtual void export_weights(const std::string& directory) const = 0;
+
+  virtual LearnerMemory memory() const { return {}; }
 
   /// FLOPs of the least work for accumulate(): for the fraction-of-limit report.
   virtual double least_flops(std::span<const TrainingRow> rows) const = 0;

@@ -69,9 +69,8 @@ class StubLearner final : public Learner {
     return compute(rows, batch, nullptr);
   }
 
-  std::span<float> gradients() override { return {}; }
-
   double apply(double learning_rate) override {
+    if (options_.collective) sum_over_ranks();
     double square_sum = 0.0;
     for (const double g : gradient_) square_sum += g * g;
     const double norm = std::sqrt(square_sum);
@@ -87,6 +86,7 @@ class StubLearner final : public Learner {
   }
 
   void save_state(const std::string& path) const override {
+    if (options_.collective && options_.collective->rank() != 0) return;
     std::ofstream file(path, std::ios::binary);
     file.write(reinterpret_cast<const char*>(&kStateMark), sizeof kStateMark);
     file.write(reinterpret_cast<const char*>(&state_), sizeof state_);
@@ -114,6 +114,14 @@ class StubLearner final : public Learner {
   double least_flops(std::span<const TrainingRow>) const override { return 0.0; }
 
  private:
+  void sum_over_ranks() {
+    std::array<float, kNumWeights> sums{};
+    std::ranges::transform(gradient_, sums.begin(), [](double g) { return static_cast<float>(g); });
+    options_.collective->start_sum(sums);
+    options_.collective->finish();
+    std::ranges::copy(sums, gradient_.begin());
+  }
+
   void update(std::size_t i, double gradient, double learning_rate, double step) {
     double& mean = state_.mean[i];
     double& square = state_.square[i];

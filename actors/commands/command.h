@@ -35,6 +35,7 @@ std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_evaluate_command();
 std::unique_ptr<Command> make_arena_command();
 std::unique_ptr<Command> make_gates_command();
+std::unique_ptr<Command> make_learner_rank_command();
 std::unique_ptr<Command> make_report_command();
 
 /// All of them, in the order --help lists them.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/learning/learning_setup.h"
+#include "actors/learning/learner_ranks.h"
 
 #include <algorithm>
 
@@ -136,18 +137,32 @@ LearnerJob make_learner_job(const LearningRequest& request, std::size_t index,
   return learner;
 }
 
+/// Learners that compute at once, and the ranks of each on this host, divide devices and cores.
+LearnerRanks ranks_of(const LearningRequest& request, std::size_t index) {
+  const std::vector<std::string> devices = device_list(request.config.compute);
+  LearnerRanks ranks{request.config.ranks, {}, 0};
+  const auto num_ranks = static_cast<std::size_t>(ranks.group.ranks);
+  for (std::size_t rank = 0; rank < num_ranks; ++rank) {
+    ranks.devices.push_back(devices[(index * num_ranks + rank) % devices.size()]);
+  }
+  const bool is_here = ranks.group.rendezvous.empty();
+  const std::size_t at_once = (is_here ? num_ranks : 1) *
+                              (request.is_sequential ? std::size_t{1} : request.learners.size());
+  if (at_once > 1)
+    ranks.threads = std::max<std::int64_t>(1, static_cast<std::int64_t>(num_cores() / at_once));
+  return ranks;
+}
+
 std::vector<std::shared_ptr<Learner>> make_learners(const LearningRequest& request,
                                                     const EngineFactory& engines) {
-  const std::vector<std::string> devices = device_list(request.config.compute);
+  const RankConfig& config = request.config.ranks;
+  require(config.rendezvous.empty() || request.learners.size() == 1, ErrorCode::kConfig,
+          "ranks on several hosts train one model at a time; give --kind safety and --kind "
+          "helpfulness one after the other");
   std::vector<std::shared_ptr<Learner>> learners;
   for (std::size_t i = 0; i < request.learners.size(); ++i) {
-    LearnerOptions options = request.learners[i].options;
-    options.model.device = devices[i % devices.size()];
-    const auto share = static_cast<std::int64_t>(num_cores() / request.learners.size());
-    if (request.learners.size() > 1 && !request.is_sequential) {
-      options.num_threads = std::max<std::int64_t>(1, share);
-    }
-    learners.push_back(engines.make_learner(options));
+    learners.push_back(
+        make_ranked_learner(request.learners[i].options, ranks_of(request, i), engines));
   }
   return learners;
 }

@@ -90,6 +90,7 @@ void add_training_options(OptionTable& table, TrainingConfig& config) {
   add_step_options(table, config);
   table.text("run_dir", &config.run_dir, "DIR", "Folder of the run's state; default: OUTPUT.run");
   add_compute_options(table, config.compute);
+  add_rank_options(table, config.ranks);
 }
 
 void add_lora_options(OptionTable& table, TrainingConfig& config, bool is_optional) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/learning/rank_options.h"
 #include "actors/model_options.h"
 #include "models/learner.h"
 #include "runtime/flow/batch_plan.h"
@@ -62,6 +63,8 @@ struct TrainingConfig {
   std::int64_t tile_tokens = 0;
   std::string overlap = "auto";
   double task_deadline_seconds = 600.0;
+
+  RankConfig ranks;
 };
 
 /// Data, base model, output, what becomes of an earlier run.

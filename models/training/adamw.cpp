@@ -27,16 +27,21 @@ double sum_of_squares(const at::Tensor& values) {
 }  // namespace
 
 AdamW::AdamW(ParameterSet& parameters, const AdamWOptions& options, const Backend& backend)
-    : parameters_(parameters), options_(options), backend_(backend) {
+    : AdamW(parameters, options, backend, {0, parameters.size()}) {}
+
+AdamW::AdamW(ParameterSet& parameters, const AdamWOptions& options, const Backend& backend,
+             const Shard& shard)
+    : parameters_(parameters), options_(options), backend_(backend), shard_(shard) {
   auto type = at::TensorOptions()
                   .dtype(at::kFloat)
                   .device(options.offloads_moments ? at::Device(at::kCPU) : backend.device());
-  first_ = at::zeros({parameters.size()}, type);
-  second_ = at::zeros({parameters.size()}, type);
+  first_ = at::zeros({shard.size()}, type);
+  second_ = at::zeros({shard.size()}, type);
 }
 
-double AdamW::gradient_norm() const {
-  at::Tensor dense = parameters_.gradients().narrow(0, 0, parameters_.num_dense());
+double AdamW::gradient_square_sum() const {
+  const Shard own = shard_.overlap({0, parameters_.num_dense()});
+  at::Tensor dense = parameters_.gradients().narrow(0, own.begin, own.size());
   std::int64_t num_blocks = (dense.numel() + kBlock - 1) / kBlock;
   std::vector<double> sums(static_cast<std::size_t>(num_blocks));
   backend_.parallel_for(num_blocks, [&](std::int64_t block) {
@@ -49,7 +54,7 @@ double AdamW::gradient_norm() const {
     if (entry.kind != Entry::Kind::kOuter) continue;
     sum += sum_of_squares(entry.outer_rows) * sum_of_squares(entry.outer_columns);
   }
-  return std::sqrt(sum);
+  return sum;
 }
 
 void AdamW::step(double learning_rate, double norm) {
@@ -62,9 +67,8 @@ void AdamW::step(double learning_rate, double norm) {
   at::Tensor gradients = parameters_.gradients();
   if (scale != 1.0) gradients.mul_(scale);
   std::int64_t decaying = parameters_.num_decaying();
-  std::int64_t dense = parameters_.num_dense();
-  update(0, gradients.narrow(0, 0, decaying), learning_rate, options_.weight_decay);
-  update(decaying, gradients.narrow(0, decaying, dense - decaying), learning_rate, 0.0);
+  update_dense(0, decaying, learning_rate, options_.weight_decay);
+  update_dense(decaying, parameters_.num_dense(), learning_rate, 0.0);
   for (const Entry& entry : parameters_.entries()) {
     if (entry.kind != Entry::Kind::kOuter) continue;
     if (scale != 1.0) entry.outer_rows.mul_(scale);
@@ -73,13 +77,20 @@ void AdamW::step(double learning_rate, double norm) {
   gradients.zero_();
 }
 
+void AdamW::update_dense(std::int64_t begin, std::int64_t end, double learning_rate,
+                         double weight_decay) {
+  const Shard own = shard_.overlap({begin, end});
+  update(own.begin, parameters_.gradients().narrow(0, own.begin, own.size()), learning_rate,
+         weight_decay);
+}
+
 void AdamW::update(std::int64_t begin, const at::Tensor& gradient, double learning_rate,
                    double weight_decay) {
   std::int64_t size = gradient.numel();
   if (size == 0) return;
   at::Tensor value = parameters_.values().narrow(0, begin, size);
-  at::Tensor first = first_.narrow(0, begin, size);
-  at::Tensor second = second_.narrow(0, begin, size);
+  at::Tensor first = first_.narrow(0, begin - shard_.begin, size);
+  at::Tensor second = second_.narrow(0, begin - shard_.begin, size);
   at::Tensor first_here = first.to(value.device());
   at::Tensor second_here = second.to(value.device());
   auto step = at::full({}, static_cast<double>(num_steps_), value.options());

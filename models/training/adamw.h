@@ -7,6 +7,7 @@
 
 #include "models/backend.h"
 #include "models/training/parameters.h"
+#include "models/training/shard.h"
 
 namespace midpo {
 
@@ -20,26 +21,34 @@ struct AdamWOptions {
 };
 
 /// AdamW with decoupled weight decay and clipping by the global norm, as torch.optim.AdamW and
-/// clip_grad_norm_ compute them (Loshchilov & Hutter 2019). Bits do not depend on the number of
-/// threads.
+/// clip_grad_norm_ compute them (Loshchilov & Hutter 2019). Bits depend neither on the number of
+/// threads nor on the shard.
 class AdamW {
  public:
   AdamW(ParameterSet& parameters, const AdamWOptions& options, const Backend& backend);
+  /// Keeps moments for one shard of the values, and updates that alone. Only for parameters that
+  /// are all dense.
+  AdamW(ParameterSet& parameters, const AdamWOptions& options, const Backend& backend,
+        const Shard& shard);
 
-  /// Norm of all gradients, outer ones included.
-  double gradient_norm() const;
+  /// Sum of the squares of the shard's gradients, outer ones included.
+  double gradient_square_sum() const;
 
-  /// Clips by `norm`, the result of gradient_norm(), updates the values and clears dense gradients
-  /// and slots.
+  /// Clips by `norm`, of the gradients of all shards, updates the shard's values and clears all
+  /// dense gradients and slots.
   void step(double learning_rate, double norm);
 
   std::int64_t num_steps() const { return num_steps_; }
   void set_num_steps(std::int64_t steps) { num_steps_ = steps; }
-  /// [P] fp32 each, in the order of ParameterSet::values().
+  const Shard& shard() const { return shard_; }
+  /// fp32, of the shard of ParameterSet::values().
   const at::Tensor& first_moments() const { return first_; }
   const at::Tensor& second_moments() const { return second_; }
 
  private:
+  /// The shard's part of values [begin, end) by their dense gradients.
+  void update_dense(std::int64_t begin, std::int64_t end, double learning_rate,
+                    double weight_decay);
   /// Values [begin, begin + gradient.numel()) by their gradient.
   void update(std::int64_t begin, const at::Tensor& gradient, double learning_rate,
               double weight_decay);
@@ -48,6 +57,7 @@ class AdamW {
   ParameterSet& parameters_;
   AdamWOptions options_;
   const Backend& backend_;
+  Shard shard_;
   at::Tensor first_, second_;
   std::int64_t num_steps_ = 0;
 };

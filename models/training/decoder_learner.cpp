@@ -4,15 +4,21 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/outer.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "models/engine_errors.h"
 #include "models/packing.h"
+#include "models/training/sharded_arrays.h"
 #include "models/training/training_flops.h"
 
 namespace midpo {
 namespace {
+
+/// Values that are summed over ranks at once: 4 MiB, enough to fill a network, few enough to begin
+/// early.
+constexpr std::size_t kSumPiece = std::size_t{1} << 20;
 
 std::int64_t packed_tokens(const RowTokens& row) {
   std::size_t tokens = 0;
@@ -72,8 +78,34 @@ DecoderLearner::DecoderLearner(const LearnerOptions& options, const OpenedModel&
 
 void DecoderLearner::finish() {
   parameters().allocate(backend().device());
-  optimizer_ = std::make_unique<AdamW>(parameters(), adamw_options(options_), backend());
+  Shard shard{0, parameters().size()};
+  if (is_sharded()) shard = shard_of(shard.end, collective()->rank(), collective()->size());
+  optimizer_ = std::make_unique<AdamW>(parameters(), adamw_options(options_), backend(), shard);
+  final_gradients_ = find_final_gradients();
   refresh();
+}
+
+bool DecoderLearner::is_sharded() const {
+  return collective() != nullptr && decoder_.trained_embeddings.has_value();
+}
+
+std::vector<std::size_t> DecoderLearner::find_final_gradients() const {
+  using Kind = ParameterSet::Entry::Kind;
+  const std::vector<ParameterSet::Entry>& entries = parameters().entries();
+  // Gates collect in slots, which lie behind everything else; their own gradients come later.
+  const bool has_slots = parameters().gradients().numel() > parameters().num_dense();
+  std::vector<std::size_t> begins;
+  for (const TrainLayer& layer : decoder_.layers) {
+    const auto is_collecting = [&](const ParameterSet::Entry& entry) {
+      return entry.kind == (has_slots ? Kind::kSlot : Kind::kDense);
+    };
+    const auto from = entries.begin() + static_cast<std::ptrdiff_t>(layer.first_parameter);
+    const auto first = std::find_if(from, entries.end(), is_collecting);
+    const std::int64_t begin = first == entries.end() ? parameters().gradients().numel()
+                                                      : first->gradient.storage_offset();
+    begins.push_back(static_cast<std::size_t>(begin));
+  }
+  return begins;
 }
 
 std::int64_t DecoderLearner::num_trained_parameters() const { return parameters().size(); }
@@ -94,7 +126,33 @@ void DecoderLearner::enter() {
 }
 
 LossReport DecoderLearner::accumulate(std::span<const TrainingRow> rows, const BatchCount& batch) {
-  return run_parts(rows, batch, true);
+  if (collective() == nullptr) return run_parts(rows, batch, true);
+  const at::Tensor& gradients = parameters().gradients();
+  sums_ = std::make_unique<GradientSums>(*collective(), span_of(gradients, {0, gradients.numel()}),
+                                         kSumPiece);
+  // The other ranks sum in any case: whoever fails sums as well, and nobody uses the result.
+  try {
+    const LossReport report = run_parts(rows, batch, true);
+    start_remaining_sums();
+    return report;
+  } catch (const Error& error) {
+    decoder_.layer_done = nullptr;
+    if (error.code() != ErrorCode::kTransport) start_remaining_sums();
+    throw;
+  }
+}
+
+void DecoderLearner::watch_last_part() {
+  if (is_sharded()) return;
+  decoder_.layer_done = [this](std::size_t layer) { sums_->final_from(final_gradients_[layer]); };
+}
+
+void DecoderLearner::start_remaining_sums() {
+  if (is_sharded()) {
+    start_shard_sums(*collective(), parameters().gradients());
+  } else {
+    sums_->final_from(0);
+  }
 }
 
 LossReport DecoderLearner::evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) {
@@ -109,39 +167,47 @@ LossReport DecoderLearner::run_parts(std::span<const TrainingRow> rows, const Ba
     begin(rows);
     LossReport total;
     for (std::size_t size : cut_passes(rows, info_.tile_tokens)) {
+      if (adds_gradients && collective() != nullptr && size == rows.size()) watch_last_part();
       total += run(rows.first(size), batch, adds_gradients);
       rows = rows.subspan(size);
     }
+    decoder_.layer_done = nullptr;
     return total;
   });
-}
-
-std::span<float> DecoderLearner::gradients() {
-  const at::Tensor& gradients = parameters().gradients();
-  if (!gradients.device().is_cpu()) host_gradients_ = gradients.to(at::kCPU);
-  const at::Tensor& host = gradients.device().is_cpu() ? gradients : host_gradients_;
-  return {host.mutable_data_ptr<float>(), static_cast<std::size_t>(host.numel())};
 }
 
 double DecoderLearner::apply(double learning_rate) {
   return guard_engine("training " + options_.model.path, [&] {
     enter();
-    if (host_gradients_.defined()) parameters().gradients().copy_(host_gradients_);
-    host_gradients_ = at::Tensor();
+    if (collective() != nullptr) collective()->finish();
     before_step();
     decoder_.expand_gate_gradients();
-    const double norm = optimizer_->gradient_norm();
+    const double norm = gradient_norm();
     require(std::isfinite(norm), ErrorCode::kNumerics,
             "the norm of the gradients is " + std::to_string(norm) +
                 "; lower the learning rate, or look at the step's rows");
     optimizer_->step(learning_rate, norm);
+    if (is_sharded()) copy_shards(*collective(), parameters().values());
     refresh();
     return norm;
   });
 }
 
+double DecoderLearner::gradient_norm() const {
+  const double own = optimizer_->gradient_square_sum();
+  return std::sqrt(is_sharded() ? sum_over_ranks(*collective(), own) : own);
+}
+
 void DecoderLearner::save_state(const std::string& path) const {
-  save_learner_state(path, parameters(), *optimizer_, extra_state());
+  guard_engine("saving " + path, [&] {
+    save_learner_state(path, parameters(), *optimizer_, extra_state(), collective());
+    return 0;
+  });
+}
+
+LearnerMemory DecoderLearner::memory() const {
+  return {parameters().values().nbytes(), parameters().gradients().nbytes(),
+          2 * optimizer_->first_moments().nbytes()};
 }
 
 void DecoderLearner::load_state(const std::string& path) {

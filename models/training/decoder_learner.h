@@ -11,6 +11,7 @@
 #include "models/engine.h"
 #include "models/learner.h"
 #include "models/training/adamw.h"
+#include "models/training/gradient_sums.h"
 #include "models/training/learner_state.h"
 #include "models/training/load_decoder.h"
 #include "models/training/log_prob_head.h"
@@ -25,10 +26,10 @@ class DecoderLearner : public Learner {
   BatchCount count(const TrainingRow& row) const override;
   LossReport accumulate(std::span<const TrainingRow> rows, const BatchCount& batch) override;
   LossReport evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) override;
-  std::span<float> gradients() override;
   double apply(double learning_rate) override;
   void save_state(const std::string& path) const override;
   void load_state(const std::string& path) override;
+  LearnerMemory memory() const override;
   double least_flops(std::span<const TrainingRow> rows) const override;
 
   /// The gradients as they stand, by parameter name, outer products written out: for checks.
@@ -67,9 +68,20 @@ class DecoderLearner : public Learner {
                        bool adds_gradients);
   void enter();
 
+  Collective* collective() const { return options_.collective.get(); }
+  /// Whether the optimizer's moments are spread over ranks: where all weights are trained.
+  bool is_sharded() const;
+  /// Per layer, where the gradients begin that are final when its backward pass is done.
+  std::vector<std::size_t> find_final_gradients() const;
+  /// Sums over ranks begin during the backward pass of the last part, or behind it.
+  void watch_last_part();
+  void start_remaining_sums();
+  double gradient_norm() const;
+
   ModelInfo info_;
   std::unique_ptr<AdamW> optimizer_;
-  at::Tensor host_gradients_;  ///< a copy of an accelerator's, until the next step
+  std::vector<std::size_t> final_gradients_;
+  std::unique_ptr<GradientSums> sums_;  ///< of the step, until its end
 };
 
 /// The rows' tokens, for packing.

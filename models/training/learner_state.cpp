@@ -2,6 +2,7 @@
 #include "models/training/learner_state.h"
 
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <array>
 #include <cstring>
@@ -10,6 +11,7 @@
 
 #include "models/checkpoint/safetensors_writer.h"
 #include "models/checkpoint/weight_files.h"
+#include "models/training/sharded_arrays.h"
 #include "runtime/core/error.h"
 #include "runtime/core/hash.h"
 
@@ -41,17 +43,6 @@ TensorToWrite floats_of(const char* name, const at::Tensor& host) {
   return tensor;
 }
 
-void read_floats(const std::string& path, const WeightFiles& file, const char* name,
-                 const at::Tensor& target) {
-  const StoredTensor& stored = file.require_tensor(name);
-  require(stored.type == StoredType::kFloat32 && stored.num_elements() == target.numel(),
-          ErrorCode::kCheckpoint,
-          path + ": tensor " + name + " has " + std::to_string(stored.num_elements()) +
-              " elements, wanted " + std::to_string(target.numel()));
-  auto* data = const_cast<std::byte*>(stored.data);
-  target.copy_(at::from_blob(data, {target.numel()}, at::TensorOptions().dtype(at::kFloat)));
-}
-
 TensorToWrite doubles_of(const NamedState& state) {
   TensorToWrite tensor;
   tensor.name = state.name;
@@ -61,24 +52,53 @@ TensorToWrite doubles_of(const NamedState& state) {
   return tensor;
 }
 
-void read_doubles(const std::string& path, const WeightFiles& file, const NamedState& state) {
-  const StoredTensor& stored = file.require_tensor(state.name);
-  const std::int64_t wanted = state.values.numel();
-  require(stored.type == StoredType::kFloat64 && stored.num_elements() == wanted,
+/// @param target of the type stored, any shape
+void read_values(const std::string& path, const WeightFiles& file, const std::string& name,
+                 StoredType type, const at::Tensor& target) {
+  const StoredTensor& stored = file.require_tensor(name);
+  require(stored.type == type && stored.num_elements() == target.numel(), ErrorCode::kCheckpoint,
+          path + ": tensor " + name + " has " + std::to_string(stored.num_elements()) +
+              " elements, wanted " + std::to_string(target.numel()));
+  auto* data = const_cast<std::byte*>(stored.data);
+  const auto options = at::TensorOptions().dtype(target.scalar_type());
+  target.copy_(at::from_blob(data, target.sizes(), options));
+}
+
+/// A rank's shard of the moments.
+void read_moments(const std::string& path, const WeightFiles& file, const char* name,
+                  std::int64_t size, const Shard& shard, const at::Tensor& target) {
+  const StoredTensor& stored = file.require_tensor(name);
+  require(stored.type == StoredType::kFloat32 && stored.num_elements() == size,
           ErrorCode::kCheckpoint,
-          path + ": tensor " + state.name + " has " + std::to_string(stored.num_elements()) +
-              " elements, wanted " + std::to_string(wanted));
-  std::memcpy(state.values.mutable_data_ptr<double>(), stored.data,
-              static_cast<std::size_t>(wanted) * sizeof(double));
+          path + ": tensor " + name + " has " + std::to_string(stored.num_elements()) +
+              " elements, wanted " + std::to_string(size));
+  auto* data = const_cast<std::byte*>(stored.data);
+  target.copy_(at::from_blob(data, {size}, at::TensorOptions().dtype(at::kFloat))
+                   .narrow(0, shard.begin, shard.size()));
+}
+
+/// Moments on the host, those of the other ranks' shards included.
+at::Tensor whole_moments(const at::Tensor& own, const Shard& shard, const at::Tensor& values,
+                         Collective* collective) {
+  if (shard.size() == values.numel()) return own.to(at::kCPU);
+  at::Tensor all = at::zeros_like(values);
+  all.narrow(0, shard.begin, shard.size()).copy_(own);
+  copy_shards(*collective, all);
+  return all.to(at::kCPU);
 }
 
 }  // namespace
 
 void save_learner_state(const std::string& path, const ParameterSet& parameters,
-                        const AdamW& optimizer, const std::vector<NamedState>& extra) {
+                        const AdamW& optimizer, const std::vector<NamedState>& extra,
+                        Collective* collective) {
+  const Shard& shard = optimizer.shard();
+  const at::Tensor first =
+      whole_moments(optimizer.first_moments(), shard, parameters.values(), collective);
+  const at::Tensor second =
+      whole_moments(optimizer.second_moments(), shard, parameters.values(), collective);
+  if (collective != nullptr && collective->rank() != 0) return;
   const at::Tensor values = parameters.values().to(at::kCPU);
-  const at::Tensor first = optimizer.first_moments().to(at::kCPU);
-  const at::Tensor second = optimizer.second_moments().to(at::kCPU);
   const std::int64_t steps = optimizer.num_steps();
   const std::string layout = layout_of(parameters);
   std::vector<TensorToWrite> tensors = {floats_of(kValues, values), floats_of(kFirst, first),
@@ -115,10 +135,13 @@ void load_learner_state(const std::string& path, ParameterSet& parameters, AdamW
           path + ": tensor num_steps is not one I64");
   std::int64_t steps = 0;
   std::memcpy(&steps, count.data, sizeof(steps));
-  read_floats(path, *file, kValues, parameters.values());
-  read_floats(path, *file, kFirst, optimizer.first_moments());
-  read_floats(path, *file, kSecond, optimizer.second_moments());
-  for (const NamedState& state : extra) read_doubles(path, *file, state);
+  read_values(path, *file, kValues, StoredType::kFloat32, parameters.values());
+  const std::int64_t size = parameters.size();
+  read_moments(path, *file, kFirst, size, optimizer.shard(), optimizer.first_moments());
+  read_moments(path, *file, kSecond, size, optimizer.shard(), optimizer.second_moments());
+  for (const NamedState& state : extra) {
+    read_values(path, *file, state.name, StoredType::kFloat64, state.values);
+  }
   optimizer.set_num_steps(steps);
   file->check_unchanged();
 }

@@ -102,6 +102,7 @@ TrainLayer Loader::load_layer(std::int64_t index) {
   const std::string mlp = name + ".mlp.";
   const std::string q = attention + "q_proj", k = attention + "k_proj", v = attention + "v_proj";
   TrainLayer layer;
+  layer.first_parameter = decoder_.parameters->entries().size();
   layer.has_trained_below = index > 0 || parts_.all;
   layer.needs = needs_of(layer.has_trained_below);
   layer.input_norm_E = load_norm(name + ".input_layernorm.weight");

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,7 +45,8 @@ struct TrainLayer {
   TrainLinear down;     ///< I -> E
   std::optional<ExpertMixture> mixture;
   LayerNeeds needs;
-  bool has_trained_below = false;  ///< embeddings or lower layers
+  bool has_trained_below = false;   ///< embeddings or lower layers
+  std::size_t first_parameter = 0;  ///< of its own, which are registered one after the other
 };
 
 /// One thread uses it at a time; forward and backward passes are TrainingPass.
@@ -58,6 +60,8 @@ struct TrainDecoder {
   std::vector<TrainLayer> layers;
   NormWeight final_norm_E;
   std::vector<float> rope_frequencies;
+  /// Told by the backward pass, from the top, which layer's gradients it has added; may be empty.
+  std::function<void(std::size_t)> layer_done;
 
   at::Tensor embeddings() const {
     return trained_embeddings ? parameters->value(*trained_embeddings) : frozen_embeddings_VE;

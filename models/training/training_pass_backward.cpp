@@ -26,6 +26,7 @@ void TrainingPass::backward(const at::Tensor& grad_RE) {
     backward_layer(layer, tapes_[layer], grad);
     if (gates_.reads_layer_inputs) backward_input_gates(layer, tapes_[layer], grad);
     tapes_[layer] = Tape();
+    if (decoder_.layer_done) decoder_.layer_done(layer);
     if (!decoder_.layers[layer].has_trained_below) return;
   }
   backward_embeddings(grad);

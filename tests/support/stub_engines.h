@@ -62,7 +62,6 @@ class HookedLearner : public Learner {
   LossReport evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) override {
     return inner_->evaluate(rows, batch);
   }
-  std::span<float> gradients() override { return inner_->gradients(); }
   double apply(double learning_rate) override {
     if (hooks_.before_apply) hooks_.before_apply();
     return inner_->apply(learning_rate);

@@ -3,6 +3,7 @@
 // checkpoints and files around pure functions. For crash tests.
 #include <cstdio>
 
+#include "actors/learning/learner_ranks.h"
 #include "actors/learning/learning_run.h"
 #include "tests/support/stub_engines.h"
 
@@ -22,7 +23,18 @@ LearnerRequest expert(const TrainingConfig& config, const std::string& name, Pai
   return learner;
 }
 
+int run_rank(const std::vector<std::string>& arguments) {
+  RankPlace place;
+  OptionTable table("learner-rank", "One rank of a run with stubs");
+  add_rank_place_options(table, place);
+  if (table.parse(arguments)) run_learner_rank(place, StubEngines());
+  return 0;
+}
+
 int run(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments.front() == "learner-rank") {
+    return run_rank({arguments.begin() + 1, arguments.end()});
+  }
   TrainingConfig config;
   config.lora = true;
   std::int64_t step_us = 0;
