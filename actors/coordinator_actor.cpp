@@ -85,7 +85,7 @@ void write_metrics(CoordinatorState& state) {
        {"rank/tokens_per_second", static_cast<double>(state.outcome.tokens_done) / wall},
        {"rank/fraction", state.progress.fraction},
        {"rank/first_score_seconds", state.outcome.first_score_seconds},
-       {"scorer/busy_share", compute / (wall * static_cast<double>(state.job->num_scorers))},
+       {"scorer/busy_share", compute / (wall * std::max(1.0, state.crew->num_lanes()))},
        {"ledger/waiting", static_cast<double>(ledger.num_waiting())},
        {"ledger/out", static_cast<double>(ledger.num_out())}});
 }
@@ -101,6 +101,7 @@ void tick(Pointer self) {
   if (stop_requested() && !state.company->is_stopping()) {
     stop_job(self, Error(ErrorCode::kShutdown, "stopped on request; continue with --resume"));
   }
+  if (report_requested()) state.crew->report(now);
   check_deadlines(self);
   self->delayed_send(self, kTick, CoordinatorTick{});
 }
@@ -153,6 +154,8 @@ CoordinatorActor::behavior_type coordinator_actor(Pointer self, std::shared_ptr<
       [self](const PullWork& pull) { self->state.crew->pull(pull.worker); },
       [self](const TileCommitted& committed) { note_commit(self, committed); },
       [self](const TileFailed& failed) { note_failed_tile(self, failed); },
+      [self](const ScorerJoined& joined) { self->state.crew->adopt(joined); },
+      [self](const ScorerLeft& left) { self->state.crew->release(left); },
       [self](const BlockWritten& written) { note_written(self, written); },
       [self](const OutputsPublished& published) {
         CoordinatorState& s = self->state;

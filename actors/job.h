@@ -16,6 +16,8 @@
 
 namespace midpo {
 
+struct RemoteJob;
+
 /// What a model's numbers mean to the ranker.
 enum class Role { kReward, kCost, kReference };
 
@@ -28,6 +30,7 @@ struct JobModel {
   std::vector<std::shared_ptr<const Scorer>> replicas;  ///< one per device of the job, at least one
   std::uint32_t tokenizer = 0;                          ///< index into ScoringJob::templates
   std::uint32_t store_id = 0;                           ///< RunStore::model_id
+  std::string path = {};                                ///< where it was loaded from
 };
 
 /// What every job that scores rows has.
@@ -43,6 +46,7 @@ struct ScoringJob {
   std::uint32_t num_scorers =
       1;  ///< actors in all; scorer i is at home in model i % models and device i % devices
   double task_deadline_seconds = 600.0;
+  std::shared_ptr<const RemoteJob> remote;  ///< null: no workers of other processes
   std::vector<std::string> input_paths;  ///< for messages: RowPosition::file is an index into it
   std::string metrics_path;              ///< empty: none
   bool shows_progress = true;

@@ -34,6 +34,8 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_gates_command());
   commands.push_back(make_learner_rank_command());
   commands.push_back(make_report_command());
+  commands.push_back(make_worker_command());
+  commands.push_back(make_keygen_command());
   return commands;
 }
 

@@ -92,6 +92,18 @@ struct TileFailed {
   std::uint64_t worker = 0;
   ErrorCode code = ErrorCode::kInternal;
   std::string text;
+  bool killed_worker = false;  ///< it ended the process that computed it
+};
+/// A worker of another process has loaded the job's models; `credits` PullWork are implied.
+struct ScorerJoined {
+  std::uint64_t worker = 0;
+  std::uint32_t credits = 0;
+  std::string name;
+};
+/// It is gone, for whatever reason: what it held is free again.
+struct ScorerLeft {
+  std::uint64_t worker = 0;
+  std::string reason;
 };
 struct BlockWritten {
   std::uint64_t block = 0;
@@ -160,6 +172,8 @@ MIDPO_MESSAGE(BlockLookedUp)
 MIDPO_MESSAGE(PullWork)
 MIDPO_MESSAGE(TileCommitted)
 MIDPO_MESSAGE(TileFailed)
+MIDPO_MESSAGE(ScorerJoined)
+MIDPO_MESSAGE(ScorerLeft)
 MIDPO_MESSAGE(BlockWritten)
 MIDPO_MESSAGE(OutputsPublished)
 MIDPO_MESSAGE(CoordinatorTick)
@@ -182,7 +196,8 @@ using SourceActor = caf::typed_actor<caf::reacts_to<ReadBlock>, caf::reacts_to<S
 using TokenizerActor = caf::typed_actor<caf::reacts_to<RowBlockRead>, caf::reacts_to<Stop>>;
 /// What scorers and store see of a coordinator.
 using ScoreDesk = caf::typed_actor<caf::reacts_to<BlockLookedUp>, caf::reacts_to<PullWork>,
-                                   caf::reacts_to<TileCommitted>, caf::reacts_to<TileFailed>>;
+                                   caf::reacts_to<TileCommitted>, caf::reacts_to<TileFailed>,
+                                   caf::reacts_to<ScorerJoined>, caf::reacts_to<ScorerLeft>>;
 /// Who gets scores once they are durable.
 using ScoreConsumer = caf::typed_actor<caf::reacts_to<TileScored>>;
 using ScorerActor = caf::typed_actor<caf::reacts_to<ComputeTile>, caf::reacts_to<Stop>>;
@@ -193,6 +208,7 @@ using WriterActor = caf::typed_actor<caf::reacts_to<BlockRanked>, caf::reacts_to
 using CoordinatorActor =
     caf::typed_actor<caf::reacts_to<BlockLookedUp>, caf::reacts_to<PullWork>,
                      caf::reacts_to<TileCommitted>, caf::reacts_to<TileFailed>,
+                     caf::reacts_to<ScorerJoined>, caf::reacts_to<ScorerLeft>,
                      caf::reacts_to<BlockWritten>, caf::reacts_to<OutputsPublished>,
                      caf::reacts_to<CoordinatorTick>>;
 

@@ -4,6 +4,7 @@
 #include "actors/coordinator_actor.h"
 #include "actors/rank_plan.h"
 #include "actors/rank_summary.h"
+#include "actors/remote/remote_options.h"
 #include "runtime/core/atomic_file.h"
 
 namespace midpo {
@@ -36,6 +37,8 @@ RankResult run_ranking(const RankRun& run, RankJob job) {
   const std::string plan = plan_json(job, inputs, run.template_name, run.policy_name);
   settle_plan(*resources->store, plan);
   write_file_atomically(run.folder.file("config.yaml"), run.resolved_config);
+  if (run.remote) identify(*run.remote, run.folder.dir);
+  job.remote = run.remote;
   resources->frontier = resources->store->frontier();
   resources->reader->seek_block(resources->frontier.next_block);
   resources->outputs = std::make_shared<OutputFiles>(open_outputs(job, resources->frontier));

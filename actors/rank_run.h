@@ -3,11 +3,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "actors/job.h"
 #include "actors/job_outcome.h"
+#include "actors/remote/remote_job.h"
 #include "actors/run_folder.h"
 
 namespace midpo {
@@ -20,6 +22,7 @@ struct RankRun {
   std::string template_name;
   std::string policy_name;
   std::string resolved_config;  ///< saved as config.yaml
+  std::shared_ptr<RemoteJob> remote;  ///< null: no workers of other processes
   std::function<void(RankJob& job)>
       load_models;  ///< fills models, templates and what depends on them
 };

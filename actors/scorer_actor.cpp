@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "actors/error_boundary.h"
+#include "actors/score_rows.h"
 
 namespace midpo {
 namespace {
@@ -14,19 +15,6 @@ namespace {
 constexpr int kCredits = 2;
 
 using Values = std::vector<std::vector<double>>;
-
-Values score_within_memory(const Scorer& scorer, std::span<const RowTokens> rows) {
-  try {
-    return scorer.score(rows);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kOutOfMemory || rows.size() < 2) throw;
-  }
-  Values values = score_within_memory(scorer, rows.first(rows.size() / 2));
-  Values rest = score_within_memory(scorer, rows.subspan(rows.size() / 2));
-  values.insert(values.end(), std::make_move_iterator(rest.begin()),
-                std::make_move_iterator(rest.end()));
-  return values;
-}
 
 TileScored compute(const ScoringJob& job, std::uint64_t worker, const ComputeTile& order) {
   const JobModel& model = job.models[order.task.model];

@@ -3,14 +3,14 @@
 
 #include <algorithm>
 
+#include "actors/remote/bridge_actor.h"
+#include "actors/remote/remote_job.h"
 #include "actors/row_lines.h"
 #include "actors/scorer_actor.h"
 #include "runtime/observe/log.h"
 
 namespace midpo {
 namespace {
-
-constexpr std::uint32_t kMaxAttempts = 3;
 
 bool is_fault_of_row(ErrorCode code) {
   return code == ErrorCode::kNumerics || code == ErrorCode::kData || code == ErrorCode::kShape ||
@@ -32,9 +32,15 @@ ScorerCrew::ScorerCrew(caf::local_actor* coordinator, std::shared_ptr<const Scor
       store_(std::move(store)),
       company_(company),
       stage_(stage),
-      ledger_(static_cast<std::uint32_t>(job_->models.size())) {
+      work_(static_cast<std::uint32_t>(job_->models.size()), {}) {
   figures_.compute_seconds.resize(job_->models.size());
   for (std::uint32_t i = 0; i < job_->num_scorers; ++i) spawn_scorer();
+  alone_since_ = Clock::now();
+  if (!job_->remote) return;
+  bridge_ = coordinator_->spawn<caf::detached>(bridge_actor, job_, desk_, store_);
+  company_.join(bridge_, "bridge", stage_);
+  if (scorers_.empty())
+    log::info("waiting_for_workers", {{"address", job_->remote->server.address}});
 }
 
 void ScorerCrew::spawn_scorer() {
@@ -47,24 +53,69 @@ void ScorerCrew::spawn_scorer() {
 }
 
 void ScorerCrew::hand_out() {
-  while (!idle_workers_.empty() && !company_.is_stopping()) {
-    const std::uint64_t worker = idle_workers_.front();
-    const auto scorer = scorers_.find(worker);
-    if (scorer == scorers_.end()) {  // it died after asking
-      idle_workers_.pop_front();
-      continue;
+  if (company_.is_stopping()) return;
+  // A second computation of a late tile pays only on another machine's cores.
+  const bool allows_copies = saw_last_block_ && !adopted_.empty();
+  bool is_again = false;
+  for (const auto& given : work_.hand_out(Clock::now(), allows_copies)) {
+    const auto block = blocks_.find(given.task.block);
+    if (block != blocks_.end()) {
+      send(given.worker, ComputeTile{given.task, block->second});
+    } else {  // another copy of the tile, or of its parts, was faster
+      work_.finish(given.task.id);
+      work_.pull(given.worker);
+      is_again = true;
     }
-    const auto home = static_cast<std::uint32_t>(worker % job_->models.size());
-    const auto task = ledger_.lease(worker, home, Clock::now());
-    if (!task) return;
-    idle_workers_.pop_front();
-    caf::anon_send(scorer->second, ComputeTile{*task, blocks_.at(task->block)});
   }
+  if (is_again) hand_out();
+}
+
+void ScorerCrew::send(std::uint64_t worker, ComputeTile order) {
+  const auto scorer = scorers_.find(worker);
+  if (scorer != scorers_.end()) {
+    caf::anon_send(scorer->second, std::move(order));
+  } else {
+    caf::anon_send(bridge_, RemoteTile{worker, std::move(order)});
+  }
+}
+
+void ScorerCrew::adopt(const ScorerJoined& joined) {
+  adopted_.emplace(joined.worker, joined);
+  work_.pull(joined.worker, joined.credits);
+  hand_out();
+}
+
+void ScorerCrew::release(const ScorerLeft& left) {
+  if (adopted_.erase(left.worker) == 0) return;
+  if (adopted_.empty() && scorers_.empty()) {
+    alone_since_ = Clock::now();
+    log::warn("waiting_for_workers", {{"address", job_->remote->server.address}});
+  }
+  work_.lose(left.worker);
+  hand_out();
+}
+
+void ScorerCrew::dismiss() {
+  if (bridge_) caf::anon_send(bridge_, DismissWorkers{});
+}
+
+std::string ScorerCrew::name_of(std::uint64_t worker) const {
+  const auto adopted = adopted_.find(worker);
+  return adopted == adopted_.end() ? "scorer " + std::to_string(worker)
+                                   : "worker " + adopted->second.name;
+}
+
+double ScorerCrew::num_lanes() const {
+  double lanes = static_cast<double>(scorers_.size());
+  // One of two credits is a tile that waits at the worker.
+  for (const auto& [id, joined] : adopted_) lanes += 0.5 * joined.credits;
+  return lanes;
 }
 
 void ScorerCrew::add_block(const BlockLookedUp& looked) {
   const std::uint64_t index = looked.block->source->index;
   blocks_.emplace(index, looked.block);
+  saw_last_block_ = saw_last_block_ || looked.block->source->is_last;
   const auto tiles = cut_tiles(looked.block->packed_tokens, job_->tile_tokens);
   for (const std::uint32_t model : looked.block->models) {
     const auto& known = (*looked.known)[model];
@@ -72,20 +123,21 @@ void ScorerCrew::add_block(const BlockLookedUp& looked) {
       const auto first = known.begin() + tile.first;
       const bool is_known =
           std::all_of(first, first + tile.count, [](const auto& v) { return v.has_value(); });
-      if (!is_known) ledger_.add(model, index, tile);
+      if (!is_known) work_.add(model, index, tile);
     }
   }
   hand_out();
 }
 
 void ScorerCrew::pull(std::uint64_t worker) {
-  idle_workers_.push_back(worker);
+  if (scorers_.count(worker) == 0 && adopted_.count(worker) == 0) return;  // lost after it asked
+  work_.pull(worker);
   hand_out();
 }
 
 void ScorerCrew::commit(const TileCommitted& committed) {
   figures_.commit_seconds += committed.commit_seconds;
-  const auto task = ledger_.finish(committed.task);
+  const auto task = work_.finish(committed.task);
   if (!task) return;
   ++figures_.tiles_done;
   figures_.least_flops += committed.least_flops;
@@ -104,10 +156,11 @@ std::string ScorerCrew::describe(const Task& task) const {
 }
 
 std::optional<ScorerCrew::DeadRow> ScorerCrew::fail(const TileFailed& failed) {
-  const bool is_rows_fault = is_fault_of_row(failed.code);
-  const auto dead = ledger_.fail(failed.task, is_rows_fault ? 1 : kMaxAttempts);
+  const bool is_rows_fault = failed.killed_worker || is_fault_of_row(failed.code);
+  const auto dead =
+      failed.killed_worker ? work_.blame(failed.task) : work_.fail(failed.task, is_rows_fault);
   if (!dead) {
-    log::warn("tile_failed", {{"scorer", failed.worker}, {"reason", failed.text}});
+    log::warn("tile_failed", {{"scorer", name_of(failed.worker)}, {"reason", failed.text}});
     hand_out();
     return std::nullopt;
   }
@@ -126,18 +179,42 @@ std::optional<Error> ScorerCrew::lose(const caf::actor_addr& address, const Erro
   log::warn("scorer_restarted", {{"scorer", worker},
                                  {"reason", error.what()},
                                  {"restarts_left", static_cast<std::uint64_t>(restarts_left_)}});
-  ledger_.release(worker);
+  work_.lose(worker);
   spawn_scorer();
   return std::nullopt;
 }
 
-std::optional<Error> ScorerCrew::overdue(Clock::time_point now) const {
-  const auto late = ledger_.overdue(now, task_deadline(*job_));
-  if (!late) return std::nullopt;
-  return Error(ErrorCode::kInternal, "scorer " + std::to_string(late->worker) + " has held " +
-                                         describe(late->task) + " for " +
+std::optional<Error> ScorerCrew::tick(Clock::time_point now) {
+  hand_out();
+  if (job_->remote && adopted_.empty() && scorers_.empty() &&
+      now - alone_since_ > job_->remote->wait_limit) {
+    return Error(ErrorCode::kTransport,
+                 "no worker has joined at " + job_->remote->server.address + " for " +
+                     std::to_string(static_cast<int>(job_->remote->wait_limit.count())) +
+                     " s; start midpo worker --connect there, or give --scorers");
+  }
+  const auto late = ledger().overdue(now, task_deadline(*job_));
+  // A worker of another process loses its session instead, and others get the tile.
+  if (!late || adopted_.count(late->worker) == 1) return std::nullopt;
+  report(now);
+  return Error(ErrorCode::kInternal, name_of(late->worker) + " has held " + describe(late->task) +
+                                         " for " +
                                          std::to_string(static_cast<int>(late->held.count())) +
                                          " s; the limit is task_deadline_seconds");
+}
+
+void ScorerCrew::report(Clock::time_point now) const {
+  log::info("waits", {{"who", "crew"},
+                      {"tiles_waiting", static_cast<std::uint64_t>(ledger().num_waiting())},
+                      {"tiles_out", static_cast<std::uint64_t>(ledger().num_out())},
+                      {"blocks", static_cast<std::uint64_t>(blocks_.size())},
+                      {"idle_credits", static_cast<std::uint64_t>(work_.num_idle())}});
+  for (const auto& out : ledger().out(now)) {
+    log::info("waits", {{"who", name_of(out.worker)},
+                        {"computes", describe(out.task)},
+                        {"seconds", out.held.count()}});
+  }
+  if (bridge_) caf::anon_send(bridge_, ReportWaits{});
 }
 
 }  // namespace midpo

@@ -3,7 +3,6 @@
 
 #include <caf/all.hpp>
 #include <chrono>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,7 +11,8 @@
 #include "actors/company.h"
 #include "actors/job.h"
 #include "actors/messages.h"
-#include "runtime/flow/task_ledger.h"
+#include "actors/remote/bridge_messages.h"
+#include "runtime/flow/work_desk.h"
 
 namespace midpo {
 
@@ -25,13 +25,14 @@ struct CrewFigures {
 };
 
 /// The scorers of a job and their work: cuts blocks into tiles, hands them out as scorers ask,
-/// replaces a lost scorer within a budget and gives its tiles to the others. Part of a
-/// coordinator's state, which forwards what scorers and store tell it.
+/// replaces a lost scorer within a budget and gives its tiles to the others. Workers of other
+/// processes are adopted as they come and are not replaced when they go. Part of a coordinator's
+/// state, which forwards what scorers, store and bridge tell it.
 class ScorerCrew {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Spawns the job's scorers into stage `stage` of the company.
+  /// Spawns the job's scorers, and the bridge to others, into stage `stage` of the company.
   ScorerCrew(caf::local_actor* coordinator, std::shared_ptr<const ScoringJob> job, ScoreDesk desk,
              StoreActor store, Company& company, std::size_t stage);
 
@@ -45,8 +46,8 @@ class ScorerCrew {
   void pull(std::uint64_t worker);
   void commit(const TileCommitted& committed);
 
-  /// A tile that fails is halved until the row at fault is alone. @return that row: no scorer can
-  /// handle it.
+  /// A tile that fails, or that kills its worker, is halved until the row at fault is alone.
+  /// @return that row: no scorer can handle it.
   struct DeadRow {
     Task task;
     Error error;  ///< names file and line
@@ -54,21 +55,36 @@ class ScorerCrew {
   };
   std::optional<DeadRow> fail(const TileFailed& failed);
 
+  void adopt(const ScorerJoined& joined);
+  void release(const ScorerLeft& left);
+
+  /// The job is done: workers of other processes may leave.
+  void dismiss();
+
   /// @return false if `address` is no scorer of this crew.
   bool knows(const caf::actor_addr& address) const { return worker_of_.count(address) == 1; }
 
   /// Replaces a lost scorer. @return the error that ends the job when the budget is spent.
   std::optional<Error> lose(const caf::actor_addr& address, const Error& error);
 
-  /// The error that ends the job when a tile is held longer than the job's deadline.
-  std::optional<Error> overdue(Clock::time_point now) const;
+  /// To be called often. @return the error that ends the job when a tile is held longer than the
+  /// job's deadline, or when there has been nobody to compute for too long.
+  std::optional<Error> tick(Clock::time_point now);
 
-  const TaskLedger& ledger() const { return ledger_; }
+  /// Writes to the log who waits for whom, for what and since when.
+  void report(Clock::time_point now) const;
+
+  /// Tiles that can be computed side by side: own scorers, and lanes of other processes.
+  double num_lanes() const;
+
+  const TaskLedger& ledger() const { return work_.ledger(); }
   const CrewFigures& figures() const { return figures_; }
 
  private:
   void spawn_scorer();
   void hand_out();
+  void send(std::uint64_t worker, ComputeTile order);
+  std::string name_of(std::uint64_t worker) const;
   std::string describe(const Task& task) const;
 
   caf::local_actor* coordinator_;
@@ -77,10 +93,13 @@ class ScorerCrew {
   StoreActor store_;
   Company& company_;
   std::size_t stage_;
-  TaskLedger ledger_;
+  WorkDesk work_;
+  bool saw_last_block_ = false;
   std::map<std::uint64_t, std::shared_ptr<const TokenizedBlock>> blocks_;
-  std::deque<std::uint64_t> idle_workers_;  ///< one entry an unanswered PullWork
   std::map<std::uint64_t, ScorerActor> scorers_;
+  BridgeActor bridge_;  ///< null without workers of other processes
+  std::map<std::uint64_t, ScorerJoined> adopted_;
+  Clock::time_point alone_since_;  ///< while there is nobody to compute
   std::map<caf::actor_addr, std::uint64_t> worker_of_;
   std::uint64_t next_worker_ = 0;
   std::uint32_t restarts_left_ = 3;

@@ -10,11 +10,14 @@ namespace midpo {
 namespace {
 
 std::atomic<bool> g_stop_requested{false};
+std::atomic<bool> g_report_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "read and written in a signal handler");
 
 void on_signal(int signal_number) {
   if (g_stop_requested.exchange(true)) _exit(128 + signal_number);
 }
+
+void on_report_signal(int) { g_report_requested = true; }
 
 }  // namespace
 
@@ -25,11 +28,15 @@ void install_stop_signals() {
   action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  action.sa_handler = &on_report_signal;
+  sigaction(SIGUSR1, &action, nullptr);
   // A file size limit is an error of write(), to be named and resumed from, not a death.
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
 bool stop_requested() { return g_stop_requested.load(); }
+
+bool report_requested() { return g_report_requested.exchange(false); }
 
 void request_stop() { g_stop_requested.store(true); }
 

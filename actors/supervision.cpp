@@ -37,6 +37,7 @@ void stop_job(CoordinatorPointer self, std::optional<Error> error) {
   CoordinatorState& state = self->state;
   if (error && !state.outcome.error) state.outcome.error = std::move(error);
   if (state.company->is_stopping()) return;
+  if (!state.outcome.error) state.crew->dismiss();
   state.company->stop(Clock::now() + kStopLimit + task_deadline(*state.job));
   if (state.company->advance_stop()) finish(self);
 }
@@ -70,7 +71,7 @@ void check_deadlines(CoordinatorPointer self) {
   CoordinatorState& state = self->state;
   const auto now = Clock::now();
   if (!state.company->is_stopping()) {
-    if (auto error = state.crew->overdue(now)) stop_job(self, std::move(*error));
+    if (auto error = state.crew->tick(now)) stop_job(self, std::move(*error));
     return;
   }
   const std::string late = state.company->late(now);

@@ -37,6 +37,8 @@ std::unique_ptr<Command> make_arena_command();
 std::unique_ptr<Command> make_gates_command();
 std::unique_ptr<Command> make_learner_rank_command();
 std::unique_ptr<Command> make_report_command();
+std::unique_ptr<Command> make_worker_command();
+std::unique_ptr<Command> make_keygen_command();
 
 /// All of them, in the order --help lists them.
 std::vector<std::unique_ptr<Command>> make_commands();

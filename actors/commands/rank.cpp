@@ -6,12 +6,14 @@
 //   -> run_rank_job() (the actors, see messages.h) -> manifest.json, table
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 #include "actors/commands/command.h"
 #include "actors/model_options.h"
 #include "actors/rank_run.h"
 #include "actors/row_lines.h"
 #include "actors/rank_summary.h"
+#include "actors/remote/remote_options.h"
 #include "actors/stop_request.h"
 #include "runtime/observe/log.h"
 
@@ -31,7 +33,11 @@ struct RankConfig {
   std::int64_t tile_tokens = 0;
   std::int64_t block_rows = 64;
   double task_deadline_seconds = 600.0;
+  RemoteConfig remote;
 };
+
+/// Of workers that may join: rows are read ahead for so many.
+constexpr std::uint64_t kExpectedLanes = 64;
 
 class RankCommand : public Command {
  public:
@@ -42,12 +48,13 @@ class RankCommand : public Command {
     add_compute_options(table_, config_.compute);
     table_.group("Actors");
     table_.integer("scorers", &config_.scorers, 0, 4096,
-                   "Scorers per model; 0: one per core (CPU) or device");
+                   "Scorers per model; 0: one per core (CPU) or device, none with --listen");
     table_.integer("tile_tokens", &config_.tile_tokens, 0, 1 << 22,
                    "Packed tokens per scorer call; 0: the device's best");
     table_.integer("block_rows", &config_.block_rows, 1, 1 << 16, "Rows read and written together");
     table_.number("task_deadline_seconds", &config_.task_deadline_seconds, 1.0, 1e6,
                   "A tile that takes longer stops the run");
+    add_remote_options(table_, config_.remote);
   }
 
   OptionTable& options() override { return table_; }
@@ -134,6 +141,7 @@ void RankCommand::add_model(RankJob& job, Role role, const std::string& path) co
   if (path.empty()) return;
   const std::string option = std::string(role_name(role)) + "_model";
   JobModel model{role, {}, 0, 0};
+  model.path = std::filesystem::absolute(path).lexically_normal().string();
   for (const std::string& device : device_list(config_.compute)) {
     const ModelOptions options = model_options(config_.compute, path, device, option);
     model.replicas.push_back(role == Role::kReference ? load_engines().load_reference_model(options)
@@ -163,10 +171,13 @@ void RankCommand::load_models(RankJob& job) const {
   const std::size_t devices = job.models.front().replicas.size();
   const std::size_t automatic =
       info.device == "cpu" ? num_cores() : std::max<std::size_t>(devices, num_models);
+  const bool is_remote = !config_.remote.listen.empty();
   job.num_scorers = config_.scorers > 0 ? static_cast<std::uint32_t>(config_.scorers) * num_models
+                    : is_remote         ? 0
                                         : static_cast<std::uint32_t>(automatic);
   // Enough rows on the way that no scorer waits for a block to be written.
-  const std::uint64_t rows_wanted = 4096 + 256 * std::uint64_t{job.num_scorers};
+  const std::uint64_t num_expected = job.num_scorers + (is_remote ? kExpectedLanes : 0);
+  const std::uint64_t rows_wanted = 4096 + 256 * num_expected;
   job.max_blocks_in_flight =
       static_cast<std::uint32_t>(std::clamp<std::uint64_t>(rows_wanted / job.block_rows, 4, 4096));
 }
@@ -176,6 +187,7 @@ int RankCommand::run() {
   if (config_.run_dir.empty()) config_.run_dir = config_.output + ".run";
   RankJob job = make_job();
   RankRun run;
+  run.remote = make_remote_job(config_.remote);
   run.folder = {config_.run_dir, ordered_outputs(job)};
   if (prepare_run_folder(run.folder, config_.resume, config_.overwrite) == RunStart::kFinished) {
     log::info("already_finished", {{"run_dir", run.folder.dir}, {"output", config_.output}});
@@ -190,7 +202,7 @@ int RankCommand::run() {
   run.resolved_config = table_.resolved_yaml();
   run.load_models = [this](RankJob& unfinished) { load_models(unfinished); };
   const RankResult result = run_ranking(run, std::move(job));
-  const bool computed = result.outcome.tiles_done > 0;
+  const bool computed = result.outcome.tiles_done > 0 && !result.job.remote;
   const double limit = computed ? measure_gemm_limit(load_engines(), result.job) : 0.0;
   std::fputs(summary_text(result.job, result.outcome, limit).c_str(), stdout);
   return 0;

@@ -66,6 +66,7 @@ void stop_job(Pointer self, std::optional<Error> error) {
   LearningCoordinatorState& state = self->state;
   if (error && !state.outcome.error) state.outcome.error = std::move(error);
   if (state.company->is_stopping()) return;
+  if (state.crew && !state.outcome.error) state.crew->dismiss();
   state.company->stop(Clock::now() + kStopLimit + task_deadline(*state.job));
   if (state.company->advance_stop()) finish(self);
 }
@@ -163,7 +164,7 @@ void check_deadlines(Pointer self) {
   LearningCoordinatorState& state = self->state;
   const auto now = Clock::now();
   if (!state.company->is_stopping()) {
-    auto error = state.crew ? state.crew->overdue(now) : std::nullopt;
+    auto error = state.crew ? state.crew->tick(now) : std::nullopt;
     if (error) stop_job(self, std::move(*error));
     return;
   }
@@ -182,6 +183,7 @@ void tick(Pointer self) {
   if (stop_requested() && !state.company->is_stopping()) {
     stop_job(self, Error(ErrorCode::kShutdown, "stopped on request; continue with --resume"));
   }
+  if (state.crew && report_requested()) state.crew->report(Clock::now());
   check_deadlines(self);
   self->delayed_send(self, kTick, CoordinatorTick{});
 }
@@ -257,6 +259,8 @@ LearningCoordinatorActor::behavior_type learning_coordinator(
       [self](const TileFailed& failed) {
         if (const auto dead = self->state.crew->fail(failed)) stop_job(self, dead->error);
       },
+      [self](const ScorerJoined& joined) { self->state.crew->adopt(joined); },
+      [self](const ScorerLeft& left) { self->state.crew->release(left); },
       [self](const BlockSupplied& supplied) { note_supplied(self, supplied); },
       [self](const StepTaken& step) { note_step(self, step); },
       [self](const RowsRanked& ranked) { note_ranked(self, ranked); },

@@ -77,7 +77,8 @@ using DualRankerActor = caf::typed_actor<caf::reacts_to<BlockPlanned>, caf::reac
                                          caf::reacts_to<Stop>>;
 using LearningCoordinatorActor = caf::typed_actor<
     caf::reacts_to<BlockLookedUp>, caf::reacts_to<PullWork>, caf::reacts_to<TileCommitted>,
-    caf::reacts_to<TileFailed>, caf::reacts_to<BlockSupplied>, caf::reacts_to<StepTaken>,
+    caf::reacts_to<TileFailed>, caf::reacts_to<ScorerJoined>, caf::reacts_to<ScorerLeft>,
+    caf::reacts_to<BlockSupplied>, caf::reacts_to<StepTaken>,
     caf::reacts_to<RowsRanked>, caf::reacts_to<LearnerFinished>, caf::reacts_to<CoordinatorTick>>;
 
 }  // namespace midpo

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <random>
 #include <thread>
 
 #include "runtime/transport/io_counters.h"
@@ -24,6 +25,15 @@ constexpr int kReadsInARow = 256;
 constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
                         ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                         ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+
+/// 16 bytes that nobody else can guess, so that nobody can pretend to be this process.
+std::string random_identity() {
+  std::random_device entropy;
+  std::string bytes(16, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(entropy() & 0xff);
+  bytes.front() |= 1;  // ZeroMQ keeps those that begin with zero for itself
+  return bytes;
+}
 
 }  // namespace
 
@@ -81,6 +91,7 @@ ClientEndpoint::Loop::~Loop() {
 zmq::socket_t ClientEndpoint::Loop::make_dealer(const ClientOptions& options) {
   zmq::socket_t dealer(context_, zmq::socket_type::dealer);
   set_limits(dealer, limits_, parse_tcp_address(options.address).is_ipv6);
+  dealer.set(zmq::sockopt::routing_id, random_identity());
   dealer.set(zmq::sockopt::reconnect_ivl, static_cast<int>(kFirstReconnect.count()));
   dealer.set(zmq::sockopt::reconnect_ivl_max, static_cast<int>(kSlowestReconnect.count()));
   if (options.keys) {

@@ -96,6 +96,8 @@ zmq::socket_t ServerEndpoint::Loop::make_router(const ServerOptions& options) {
   zmq::socket_t router(context_, zmq::socket_type::router);
   set_limits(router, limits_, parse_tcp_address(options.address).is_ipv6);
   router.set(zmq::sockopt::router_mandatory, 1);
+  // A process that connects again keeps its name, also while its old connection is not known dead.
+  router.set(zmq::sockopt::router_handover, 1);
   router.set(zmq::sockopt::zap_domain, ZapHandler::kDomain);
   // Nobody comes in unasked. A second lock where the library has it: the handler is bound already.
   const int enforce = 1;

@@ -14,7 +14,8 @@ namespace midpo {
 /// knows nothing of what they say. Any message may be lost; the link above sends it again.
 class ServerEndpoint {
  public:
-  /// Called on the I/O thread, which it must not keep; `peer` names a connection, new with each.
+  /// Called on the I/O thread, which it must not keep; `peer` names a process, over all its
+  /// connections.
   using Arrival = std::function<void(const std::string& peer, std::vector<Frame> wire)>;
 
   /// Listens when it returns. @throws Error kConfig for an address that may not be bound (see

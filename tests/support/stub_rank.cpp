@@ -2,36 +2,18 @@
 // midpo rank with scorers that cost nothing (or a given time): the real actors, store and files
 // around a pure function.
 #include <cstdio>
-#include <thread>
 
 #include "actors/model_options.h"
 #include "actors/rank_run.h"
 #include "actors/rank_summary.h"
+#include "actors/remote/remote_options.h"
 #include "actors/stop_request.h"
 #include "runtime/config/options.h"
 #include "runtime/core/error.h"
+#include "tests/support/slow_scorer.h"
 
 namespace midpo {
 namespace {
-
-/// Sleeps before each call: makes a run long enough to be killed in the middle.
-class SlowScorer : public Scorer {
- public:
-  SlowScorer(std::shared_ptr<const Scorer> inner, std::int64_t delay_us)
-      : inner_(std::move(inner)), delay_us_(delay_us) {}
-  const ModelInfo& info() const override { return inner_->info(); }
-  std::vector<std::vector<double>> score(std::span<const RowTokens> rows) const override {
-    std::this_thread::sleep_for(std::chrono::microseconds(delay_us_));
-    return inner_->score(rows);
-  }
-  double least_flops(std::span<const RowTokens> rows) const override {
-    return inner_->least_flops(rows);
-  }
-
- private:
-  std::shared_ptr<const Scorer> inner_;
-  std::int64_t delay_us_;
-};
 
 struct StubConfig {
   std::vector<std::string> data;
@@ -42,6 +24,8 @@ struct StubConfig {
   std::int64_t delay_us = 0;
   std::int64_t tile_tokens = 16384;
   std::int64_t block_rows = 64;
+  double task_deadline_seconds = 600.0;
+  RemoteConfig remote;
 };
 
 void add_options(OptionTable& table, StubConfig& config) {
@@ -52,10 +36,12 @@ void add_options(OptionTable& table, StubConfig& config) {
   table.text("tokenizer", &config.tokenizer, "DIR", "Tokenizer for text rows");
   table.choice("on_bad_row", &config.on_bad_row, {"fail", "quarantine"}, "Bad rows");
   table.flag("resume", &config.resume, "Continue");
-  table.integer("scorers", &config.scorers, 1, 64, "Per model");
+  table.integer("scorers", &config.scorers, 0, 64, "Per model");
   table.integer("delay_us", &config.delay_us, 0, 10'000'000, "Sleep before each tile");
   table.integer("tile_tokens", &config.tile_tokens, 1, 1 << 24, "Packed tokens per call");
   table.integer("block_rows", &config.block_rows, 1, 1 << 16, "Rows per block");
+  table.number("task_deadline_seconds", &config.task_deadline_seconds, 0.1, 1e6, "Of a tile");
+  add_remote_options(table, config.remote);
 }
 
 void add_stubs(const StubConfig& config, RankJob& job) {
@@ -64,7 +50,9 @@ void add_stubs(const StubConfig& config, RankJob& job) {
   job.templates.push_back(prompt_template);
   for (const Role role : {Role::kReward, Role::kCost}) {
     const auto stub = make_stub_scorer(static_cast<std::uint64_t>(role) + 1, config.tile_tokens);
-    job.models.push_back({role, {std::make_shared<SlowScorer>(stub, config.delay_us)}, 0, 0});
+    JobModel model{role, {std::make_shared<SlowScorer>(stub, config.delay_us)}, 0, 0};
+    model.path = "stub/" + std::to_string(static_cast<int>(role) + 1);
+    job.models.push_back(std::move(model));
   }
   job.tile_tokens = config.tile_tokens;
   job.num_scorers = static_cast<std::uint32_t>(2 * config.scorers);
@@ -86,10 +74,12 @@ int run(const std::vector<std::string>& arguments) {
   job.quarantine_path = config.run_dir + "/quarantine.jsonl";
   job.metrics_path = config.run_dir + "/metrics.jsonl";
   job.shows_progress = false;
+  job.task_deadline_seconds = config.task_deadline_seconds;
   RankRun rank;
   rank.folder = {config.run_dir, ordered_outputs(job)};
   if (prepare_run_folder(rank.folder, config.resume, false) == RunStart::kFinished) return 0;
   install_stop_signals();
+  rank.remote = make_remote_job(config.remote);
   rank.data = config.data;
   rank.requirements.min_responses = 2;
   rank.template_name = "training";

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/remote/bridge_actor.h"
+
+#include <atomic>
+#include <cmath>
+
+#include "actors/error_boundary.h"
+#include "actors/model_options.h"
+#include "actors/remote/remote_job.h"
+#include "runtime/observe/log.h"
+
+namespace midpo {
+namespace {
+
+using Pointer = BridgeActor::stateful_pointer<BridgeState>;
+using Clock = BridgeState::Clock;
+using Tile = BridgeState::Tile;
+
+constexpr std::chrono::milliseconds kTick{20};
+/// For the workers' answer to the goodbye.
+constexpr std::chrono::seconds kStopLimit{3};
+/// Messages on the desk; what comes on top is dropped and will be sent again.
+constexpr std::size_t kMaxMailbox = 8192;
+
+Welcome make_welcome(const ScoringJob& job) {
+  Welcome welcome;
+  for (const JobModel& model : job.models) {
+    const ModelInfo& info = model.replicas.front()->info();
+    welcome.models.push_back({std::string(role_name(model.role)), model.path, info.content.hex(),
+                              std::string(dtype_name(info.dtype)), info.numerics});
+  }
+  welcome.task_deadline_ms = static_cast<std::uint32_t>(1000.0 * job.task_deadline_seconds);
+  return welcome;
+}
+
+WorkerTableOptions table_options(const ScoringJob& job) {
+  WorkerTableOptions options;
+  options.job = job.remote->id;
+  options.epoch = job.remote->epoch;
+  options.welcome = make_welcome(job);
+  options.numerics = options.welcome.models.front().numerics;
+  options.max_credits = 1024;
+  return options;
+}
+
+/// The endpoint's thread hands over and goes on; the bound keeps a flood out of memory.
+ServerEndpoint::Arrival mailbox_of(const BridgeActor& me,
+                                   std::shared_ptr<std::atomic<std::size_t>> num_arrived) {
+  return [me, num_arrived](const std::string& peer, std::vector<Frame> wire) {
+    if (*num_arrived >= kMaxMailbox) return;
+    ++*num_arrived;
+    caf::anon_send(me, WireArrived{peer, std::move(wire)});
+  };
+}
+
+void put_on_wire(Pointer self, const std::string& peer, std::vector<Frame> wire) {
+  BridgeState& state = self->state;
+  if (!state.faults) {
+    state.endpoint->send(peer, std::move(wire));
+    return;
+  }
+  for (const FaultPlan::Delivery& delivery : state.faults->next()) {
+    std::vector<Frame> copy = wire;
+    if (delivery.flipped_bit) flip_bit(copy, *delivery.flipped_bit);
+    self->delayed_send(self, delivery.delay, WireDelayed{peer, std::move(copy)});
+  }
+}
+
+void flush(Pointer self) {
+  for (auto& [peer, message] : self->state.table->due(Clock::now())) {
+    put_on_wire(self, peer, encode(message));
+  }
+}
+
+/// Whether the result is one value for each sequence of the tile, all of them numbers.
+std::string flaw_of(const TileResult& result, const ComputeTile& order, const ScoringJob& job) {
+  const auto& tokens = order.block->tokens[job.models[order.task.model].tokenizer];
+  if (result.values.size() != order.task.rows.count) return "values of another number of rows";
+  for (std::size_t i = 0; i < result.values.size(); ++i) {
+    const auto& row = result.values[i];
+    if (row.size() != tokens[order.task.rows.first + i].sequences.size()) {
+      return "values of another number of sequences";
+    }
+    if (!std::ranges::all_of(row, [](double value) { return std::isfinite(value); })) {
+      return "the score is not finite";
+    }
+  }
+  return "";
+}
+
+void put_down(BridgeState& state, std::uint64_t task) {
+  const auto tile = state.tiles.find(task);
+  if (tile != state.tiles.end() && --tile->second.num_holders == 0) state.tiles.erase(tile);
+}
+
+void note(Pointer self, const WorkerJoined& joined) {
+  self->state.names[joined.worker] = joined.hello.name;
+  log::info("worker_joined", {{"worker", joined.hello.name},
+                              {"host", joined.hello.host},
+                              {"pid", joined.hello.pid},
+                              {"lanes", static_cast<std::uint64_t>(joined.hello.num_lanes)}});
+}
+
+void note(Pointer, const WorkerRefused& refused) {
+  log::warn("worker_refused", {{"reason", refused.reason}});
+}
+
+void note(Pointer self, const WorkerReady& ready) {
+  const std::string& name = self->state.names[ready.worker];
+  log::info("worker_ready",
+            {{"worker", name}, {"credits", static_cast<std::uint64_t>(ready.credits)}});
+  self->send(self->state.desk, ScorerJoined{ready.worker, ready.credits, name});
+}
+
+void note(Pointer self, const TaskDone& done) {
+  BridgeState& state = self->state;
+  const auto tile = state.tiles.find(done.task);
+  if (tile != state.tiles.end()) {
+    const ComputeTile& order = tile->second.order;
+    const std::string flaw = flaw_of(done.result, order, *state.job);
+    if (flaw.empty()) {
+      using Values = std::vector<std::vector<double>>;
+      self->send(state.store, TileScored{order.task, order.block,
+                                         std::make_shared<const Values>(done.result.values),
+                                         done.result.compute_seconds, done.result.least_flops});
+    } else {
+      self->send(state.desk, TileFailed{done.task, done.worker, ErrorCode::kNumerics, flaw});
+    }
+    put_down(state, done.task);
+  }
+  self->send(state.desk, PullWork{done.worker});
+}
+
+void note(Pointer self, const TaskFailed& failed) {
+  BridgeState& state = self->state;
+  put_down(state, failed.task);
+  self->send(state.desk,
+             TileFailed{failed.task, failed.worker, failed.failure.code, failed.failure.text});
+  self->send(state.desk, PullWork{failed.worker});
+}
+
+void note(Pointer self, const WorkerLost& lost) {
+  BridgeState& state = self->state;
+  log::warn("worker_lost", {{"worker", state.names[lost.worker]},
+                            {"reason", lost.reason},
+                            {"tiles", static_cast<std::uint64_t>(lost.tasks.size())}});
+  state.names.erase(lost.worker);
+  for (const std::uint64_t task : lost.tasks) put_down(state, task);
+  self->send(state.desk, ScorerLeft{lost.worker, lost.reason});
+}
+
+void note(Pointer self, const TaskSuspected& suspected) {
+  self->send(self->state.desk, TileFailed{suspected.task, 0, ErrorCode::kData,
+                                          "it ends the process that computes it", true});
+}
+
+void note(Pointer, const WeightsConfirmed&) {}
+
+void note_all(Pointer self, const std::vector<WorkerEvent>& events) {
+  for (const WorkerEvent& event : events) {
+    std::visit([self](const auto& what) { note(self, what); }, event);
+  }
+}
+
+void receive(Pointer self, const WireArrived& arrived) {
+  BridgeState& state = self->state;
+  --*state.num_arrived;
+  std::optional<Message> message;
+  try {
+    message = decode(arrived.wire);
+  } catch (const Error& error) {
+    // Broken on the way: who sent it will send it again.
+    ++state.num_broken;
+    log::debug("message_broken", {{"reason", error.what()}});
+    return;
+  }
+  note_all(self, state.table->receive(arrived.peer, std::move(*message), Clock::now()));
+  flush(self);
+}
+
+void give(Pointer self, const RemoteTile& tile) {
+  BridgeState& state = self->state;
+  const Task& task = tile.order.task;
+  const auto& tokens = tile.order.block->tokens[state.job->models[task.model].tokenizer];
+  TileTask body{task.model, {}};
+  for (std::uint32_t i = 0; i < task.rows.count; ++i) {
+    body.rows.push_back(tokens[task.rows.first + i].sequences);
+  }
+  // A worker that is gone has been reported as such: its tiles are free again.
+  if (!state.table->assign(tile.worker, task.id, task.attempt, body, Clock::now())) return;
+  Tile& held = state.tiles[task.id];
+  held.order = tile.order;
+  ++held.num_holders;
+  flush(self);
+}
+
+void report(BridgeState& state) {
+  const auto now = Clock::now();
+  const EndpointCounters counters = state.endpoint->counters();
+  log::info("waits", {{"who", "bridge"},
+                      {"address", state.endpoint->address()},
+                      {"workers", static_cast<std::uint64_t>(state.table->num_workers())},
+                      {"received", counters.received},
+                      {"sent", counters.sent},
+                      {"dropped", counters.dropped_in + counters.dropped_out},
+                      {"broken", state.num_broken}});
+  for (const std::string& line : state.table->describe(now)) log::info("waits", {{"who", line}});
+}
+
+void listen(Pointer self) {
+  BridgeState& state = self->state;
+  state.endpoint = std::make_unique<ServerEndpoint>(state.job->remote->server,
+                                                    mailbox_of(self, state.num_arrived));
+  log::info("listening", {{"address", state.endpoint->address()},
+                          {"job", state.job->remote->id},
+                          {"epoch", state.job->remote->epoch}});
+}
+
+void tick(Pointer self) {
+  BridgeState& state = self->state;
+  const auto now = Clock::now();
+  if (!state.endpoint) listen(self);
+  note_all(self, state.table->tick(now));
+  flush(self);
+  const bool is_late = state.stop_by && now >= *state.stop_by;
+  if (state.stop_by && (is_late || state.table->is_settled())) {
+    self->quit();
+    return;
+  }
+  self->delayed_send(self, kTick, BridgeTick{});
+}
+
+void stop(Pointer self) {
+  // Workers that were not dismissed wait for the coordinator to come back.
+  if (!self->state.is_dismissed) self->quit();
+  self->state.stop_by = Clock::now() + kStopLimit;
+}
+
+}  // namespace
+
+BridgeActor::behavior_type bridge_actor(Pointer self, std::shared_ptr<const ScoringJob> job,
+                                        ScoreDesk desk, StoreActor store) {
+  install_error_boundary(self);
+  BridgeState& state = self->state;
+  state.table = std::make_unique<WorkerTable>(table_options(*job));
+  state.faults = faults_from_environment();
+  state.job = std::move(job);
+  state.desk = std::move(desk);
+  state.store = std::move(store);
+  self->send(self, BridgeTick{});
+  return {
+      [self](const WireArrived& arrived) { receive(self, arrived); },
+      [self](const WireDelayed& delayed) {
+        self->state.endpoint->send(delayed.peer, delayed.wire);
+      },
+      [self](BridgeTick) { tick(self); },
+      [self](const RemoteTile& tile) { give(self, tile); },
+      [self](DismissWorkers) {
+        self->state.is_dismissed = true;
+        self->state.table->finish("the job is done");
+        flush(self);
+      },
+      [self](ReportWaits) { report(self->state); },
+      [self](Stop) { stop(self); },
+  };
+}
+
+}  // namespace midpo

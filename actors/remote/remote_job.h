@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "runtime/transport/endpoint_options.h"
+
+namespace midpo {
+
+/// How workers of other processes join a job.
+struct RemoteJob {
+  ServerOptions server;
+  std::string id;  ///< of the run folder: names the job on the wire
+  std::uint64_t epoch = 1;
+  std::chrono::duration<double> wait_limit{600.0};  ///< without any scorer at all
+};
+
+}  // namespace midpo

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/transport/endpoint_options.h"
+
+namespace midpo {
+
+/// What a worker process was told at its start.
+struct WorkerConfig {
+  ClientOptions connection;
+  std::string name;                  ///< the same over restarts, another than any other worker's
+  std::vector<std::string> devices;  ///< cpu, or cuda:N ...
+  std::uint32_t num_lanes = 1;       ///< tiles computed side by side
+  bool allow_pickle = false;
+  /// A model that the coordinator found under the first path is here under the second.
+  std::vector<std::pair<std::string, std::string>> model_map;
+  std::chrono::duration<double> give_up_after{600.0};  ///< without a coordinator
+};
+
+}  // namespace midpo

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// A ranking job whose tiles are computed by workers behind real sockets, all in one process.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <random>
+
+#include "actors/rank_run.h"
+#include "actors/remote/worker_actor.h"
+#include "runtime/core/error.h"
+#include "tests/support/stub_engines.h"
+#include "tests/support/temporary_folder.h"
+
+namespace midpo {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int kRows = 200;
+
+std::string make_rows() {
+  std::mt19937 random(3);
+  std::string text;
+  for (int i = 0; i < kRows; ++i) {
+    const std::string ids = std::to_string(random() % 500) + "," + std::to_string(random() % 500);
+    text += "{\"prompt_ids\":[" + std::to_string(1000 + i) + "],\"response_0_ids\":[" + ids +
+            "],\"response_1_ids\":[7," + ids + "]}\n";
+  }
+  return text;
+}
+
+class RemoteJobTest : public ::testing::Test {
+ protected:
+  void SetUp() override { data_ = folder_.write("rows.jsonl", make_rows()); }
+
+  RankResult run(const std::string& name, std::uint32_t num_scorers, const std::string& address,
+                 double wait_limit = 20.0) {
+    RankJob job;
+    job.block_rows = 16;
+    job.num_scorers = num_scorers;
+    job.output_path = folder_.file(name + ".jsonl");
+    job.scores_output_path = folder_.file(name + ".scores.jsonl");
+    job.quarantine_path = folder_.file(name + ".run/quarantine.jsonl");
+    job.on_bad_row = BadRowPolicy::kQuarantine;
+    job.shows_progress = false;
+    RankRun rank;
+    rank.folder = {folder_.file(name + ".run"), ordered_outputs(job)};
+    prepare_run_folder(rank.folder, true, false);
+    rank.data = {data_};
+    rank.requirements.min_responses = 2;
+    if (!address.empty()) {
+      rank.remote = std::make_shared<RemoteJob>();
+      rank.remote->server.address = address;
+      rank.remote->wait_limit = std::chrono::duration<double>(wait_limit);
+    }
+    rank.load_models = [&](RankJob& unfinished) {
+      unfinished.templates.push_back(nullptr);
+      for (const Role role : {Role::kReward, Role::kCost}) {
+        JobModel model{role, {}, 0, 0};
+        model.path = role_name(role);
+        ModelOptions options;
+        options.path = model.path;
+        model.replicas.push_back(engines_.load_score_model(options));
+        unfinished.models.push_back(std::move(model));
+      }
+      unfinished.tile_tokens = 50;
+    };
+    return run_ranking(rank, std::move(job));
+  }
+
+  std::future<void> start_worker(const std::string& address, const EngineFactory& engines,
+                                 double give_up_after = 20.0) {
+    WorkerConfig config;
+    config.connection.address = address;
+    config.name = "worker " + std::to_string(num_workers_++);
+    config.devices = {"cpu"};
+    config.num_lanes = 2;
+    config.give_up_after = std::chrono::duration<double>(give_up_after);
+    return std::async(std::launch::async, [config, &engines] { run_worker(config, engines); });
+  }
+
+  TemporaryFolder folder_;
+  std::string data_;
+  StubEngines engines_;
+  int num_workers_ = 0;
+};
+
+TEST_F(RemoteJobTest, WritesTheBytesOfALocalRun) {
+  run("local", 2, "");
+  const std::string address = "tcp://127.0.0.1:45871";
+  auto one = start_worker(address, engines_);
+  auto two = start_worker(address, engines_);
+  run("remote", 0, address);
+  one.get();
+  two.get();
+  EXPECT_EQ(folder_.read("local.jsonl"), folder_.read("remote.jsonl"));
+  EXPECT_EQ(folder_.read("local.scores.jsonl"), folder_.read("remote.scores.jsonl"));
+}
+
+TEST_F(RemoteJobTest, ReportsARowThatAWorkerCannotComputeAsALocalScorerWould) {
+  StubEngines faulty;
+  faulty.scorer_hook = [](std::span<const RowTokens> rows) {
+    for (const RowTokens& row : rows) {
+      if (row.sequences.front().front() == 1042) throw Error(ErrorCode::kNumerics, "NaN");
+    }
+  };
+  const std::string address = "tcp://127.0.0.1:45872";
+  auto worker = start_worker(address, faulty);
+  const RankResult result = run("faulty", 0, address);
+  worker.get();
+  EXPECT_EQ(result.outcome.counters.quarantined, 1U);
+  EXPECT_THAT(folder_.read("faulty.run/quarantine.jsonl"), HasSubstr("\"row\":42,"));
+}
+
+TEST_F(RemoteJobTest, StopsWhenNobodyComes) {
+  try {
+    run("alone", 0, "tcp://127.0.0.1:45873", 0.3);
+    FAIL() << "the run must stop";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kTransport);
+    EXPECT_THAT(error.what(), HasSubstr("no worker has joined"));
+  }
+}
+
+TEST_F(RemoteJobTest, AWorkerGivesUpWithoutACoordinator) {
+  auto worker = start_worker("tcp://127.0.0.1:45874", engines_, 0.3);
+  try {
+    worker.get();
+    FAIL() << "the worker must give up";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kTransport);
+    EXPECT_THAT(error.what(), HasSubstr("nobody answers"));
+  }
+}
+
+}  // namespace
+}  // namespace midpo
