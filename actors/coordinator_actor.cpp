@@ -11,6 +11,7 @@
 #include "actors/supervision.h"
 #include "actors/tokenizer_actor.h"
 #include "runtime/observe/log.h"
+#include "runtime/observe/trace.h"
 
 namespace midpo {
 namespace {
@@ -136,6 +137,7 @@ CoordinatorActor::behavior_type coordinator_actor(Pointer self, std::shared_ptr<
                                                   std::shared_ptr<JobResources> resources,
                                                   caf::actor listener) {
   install_error_boundary(self);
+  trace::begin_job();
   CoordinatorState& state = self->state;
   state.job = job;
   state.listener = std::move(listener);

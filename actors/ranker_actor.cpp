@@ -57,7 +57,10 @@ void rank_row(const RankJob& job, const OpenBlock& open, std::size_t index, Rank
 }
 
 void finish_if_complete(Pointer self, std::map<std::uint64_t, OpenBlock>::iterator open) {
+  self->state.activity->set_queue(self->state.open_blocks.size());
   if (open->second.num_missing > 0) return;
+  const Activity::Busy busy =
+      self->state.activity->busy("rank", open->second.block->source->num_rows);
   self->send(self->state.writer, BlockRanked{rank_block(*self->state.job, open->second)});
   self->state.open_blocks.erase(open);
 }
@@ -131,6 +134,7 @@ RankerActor::behavior_type ranker_actor(Pointer self, std::shared_ptr<const Rank
   install_error_boundary(self);
   self->state.job = std::move(job);
   self->state.writer = std::move(writer);
+  self->state.activity = std::make_unique<Activity>("ranker");
   return {
       [self](const BlockPlanned& planned) { open_block(self, planned); },
       [self](const TileScored& scored) { add_scores(self, scored); },

@@ -8,6 +8,7 @@
 
 #include "actors/job.h"
 #include "actors/messages.h"
+#include "runtime/observe/activity.h"
 
 namespace midpo {
 
@@ -23,6 +24,7 @@ struct RankerState {
   std::shared_ptr<const RankJob> job;
   WriterActor writer;
   std::map<std::uint64_t, OpenBlock> open_blocks;
+  std::unique_ptr<Activity> activity;
 };
 
 /// Collects the durable scores of each block and, when a block is complete, decides its rows.

@@ -7,6 +7,7 @@
 
 #include "actors/error_boundary.h"
 #include "actors/score_rows.h"
+#include "runtime/observe/activity.h"
 
 namespace midpo {
 namespace {
@@ -33,15 +34,24 @@ TileScored compute(const ScoringJob& job, std::uint64_t worker, const ComputeTil
   return scored;
 }
 
+const char* activity_name(Role role) {
+  if (role == Role::kReward) return "reward tile";
+  return role == Role::kCost ? "cost tile" : "reference tile";
+}
+
 }  // namespace
 
 ScorerActor::behavior_type scorer_actor(ScorerActor::pointer self,
                                         std::shared_ptr<const ScoringJob> job, std::uint64_t worker,
                                         ScoreDesk desk, StoreActor store) {
   install_error_boundary(self);
+  const auto activity = std::make_shared<Activity>("scorer " + std::to_string(worker));
   for (int credit = 0; credit < kCredits; ++credit) self->send(desk, PullWork{worker});
   return {
       [=](const ComputeTile& order) {
+        Activity::Busy busy = activity->busy(activity_name(job->models[order.task.model].role),
+                                             order.task.rows.count);
+        busy.begin_flow({"tile", order.task.id});
         try {
           self->send(store, compute(*job, worker, order));
         } catch (const Error& error) {

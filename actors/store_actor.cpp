@@ -16,6 +16,8 @@ constexpr std::size_t kCommitRows = 8192;
 
 void commit(Pointer self) {
   StoreState& state = self->state;
+  Activity::Busy busy = state.activity->busy("commit", state.uncommitted_rows);
+  for (const TileScored& scored : state.uncommitted) busy.continue_flow({"tile", scored.task.id});
   const auto start = std::chrono::steady_clock::now();
   state.store->commit();
   const double seconds =
@@ -81,9 +83,11 @@ StoreActor::behavior_type store_actor(Pointer self, std::shared_ptr<const Scorin
   install_error_boundary(self);
   self->state.job = std::move(job);
   self->state.store = std::move(store);
+  self->state.activity = std::make_unique<Activity>("store");
   return {
       [self](const StorePeers& peers) { self->state.peers = peers; },
       [self](const LookUpBlock& look) {
+        const Activity::Busy busy = self->state.activity->busy("look up");
         auto known = std::make_shared<const KnownScores>(look_up(self->state, *look.block));
         self->send(self->state.peers.desk, BlockLookedUp{look.block, std::move(known)});
       },

@@ -6,6 +6,7 @@
 
 #include "actors/job.h"
 #include "actors/messages.h"
+#include "runtime/observe/activity.h"
 
 namespace midpo {
 
@@ -17,6 +18,7 @@ struct StoreState {
   bool frontier_waits = false;          ///< the writer waits for FrontierCommitted
   bool tick_is_pending = false;
   std::size_t uncommitted_rows = 0;
+  std::unique_ptr<Activity> activity;
 };
 
 /// The one writer of the run store. Results are grouped into a commit every few milliseconds and go

@@ -30,6 +30,7 @@ void advance_frontier(Pointer self, bool is_final) {
 
 void write_block(Pointer self, std::shared_ptr<const RankedBlock> block) {
   WriterState& state = self->state;
+  const Activity::Busy busy = state.activity->busy("write", block->num_rows);
   const auto start = Clock::now();
   append_block(*state.job, *block, *state.outputs);
   const std::uint64_t kept_before = state.counters.kept;
@@ -74,6 +75,7 @@ WriterActor::behavior_type writer_actor(Pointer self, std::shared_ptr<const Rank
   state.sequencer = Sequencer<std::shared_ptr<const RankedBlock>>(frontier.next_block);
   state.counters = counters_from_json(frontier.counters_json);
   state.last_frontier = Clock::now();
+  state.activity = std::make_unique<Activity>("writer");
   return {
       [self](const BlockRanked& ranked) {
         self->state.sequencer.push(ranked.block->index, ranked.block);

@@ -10,6 +10,7 @@
 #include "actors/run_counters.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/flow/sequencer.h"
+#include "runtime/observe/activity.h"
 
 namespace midpo {
 
@@ -32,6 +33,7 @@ struct WriterState {
       not_durable;  ///< appended since the last frontier
   RunCounters counters;
   std::chrono::steady_clock::time_point last_frontier;
+  std::unique_ptr<Activity> activity;
 };
 
 /// Writes blocks in input order, whatever order they were ranked in. Every second it makes the

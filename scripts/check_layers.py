@@ -40,7 +40,7 @@ HEADER_OWNERS = [
     ("simdjson", ("runtime/data/", "models/tokenizer/")),
     ("nlohmann/", ("models/", "runtime/checkpoint/", "runtime/data/", "runtime/judge/", "runtime/report/",
                    "runtime/store/", "actors/")),
-    ("httplib.h", ("runtime/judge/http_post.cpp",)),
+    ("httplib.h", ("runtime/judge/http_post.cpp", "runtime/observe/metrics_endpoint.cpp")),
     ("zlib.h", ("runtime/data/",)),
     ("zstd.h", ("runtime/data/",)),
     ("arrow/", ("runtime/data/",)),

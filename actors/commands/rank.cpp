@@ -10,10 +10,11 @@
 
 #include "actors/commands/command.h"
 #include "actors/model_options.h"
+#include "actors/observe_options.h"
 #include "actors/rank_run.h"
-#include "actors/row_lines.h"
 #include "actors/rank_summary.h"
 #include "actors/remote/remote_options.h"
+#include "actors/row_lines.h"
 #include "actors/stop_request.h"
 #include "runtime/observe/log.h"
 
@@ -36,9 +37,6 @@ struct RankConfig {
   RemoteConfig remote;
 };
 
-/// Of workers that may join: rows are read ahead for so many.
-constexpr std::uint64_t kExpectedLanes = 64;
-
 class RankCommand : public Command {
  public:
   RankCommand()
@@ -55,6 +53,7 @@ class RankCommand : public Command {
     table_.number("task_deadline_seconds", &config_.task_deadline_seconds, 1.0, 1e6,
                   "A tile that takes longer stops the run");
     add_remote_options(table_, config_.remote);
+    add_observe_options(table_, observe_);
   }
 
   OptionTable& options() override { return table_; }
@@ -70,6 +69,7 @@ class RankCommand : public Command {
   RowRequirements requirements() const;
 
   RankConfig config_;
+  ObserveConfig observe_;
   OptionTable table_;
 };
 
@@ -195,6 +195,7 @@ int RankCommand::run() {
   }
   log::open_jsonl(run.folder.file("log.jsonl"));
   install_stop_signals();
+  const Observation observation(observe_);
   run.data = config_.data;
   run.requirements = requirements();
   run.template_name = config_.compute.template_name;

@@ -4,6 +4,7 @@
 //   rows -> scorers -> run store -> ranker -> D_dual
 //                          |-> safety expert, helpfulness expert -> router
 #include "actors/commands/command.h"
+#include "actors/observe_options.h"
 #include "actors/pipeline/pipeline_run.h"
 
 namespace midpo {
@@ -18,14 +19,19 @@ class RunCommand : public Command {
     table_.example("midpo run pipeline.yaml --output RUN --resume");
     table_.take_config();
     add_pipeline_options(table_, config_);
+    add_observe_options(table_, observe_);
   }
 
   OptionTable& options() override { return table_; }
 
-  int run() override { return run_pipeline(config_, table_.resolved_yaml(), load_engines()); }
+  int run() override {
+    const Observation observation(observe_);
+    return run_pipeline(config_, table_.resolved_yaml(), load_engines());
+  }
 
  private:
   PipelineConfig config_;
+  ObserveConfig observe_;
   OptionTable table_;
 };
 

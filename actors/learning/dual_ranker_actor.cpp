@@ -32,6 +32,7 @@ void put(DualRankerState& state, const TokenizedBlock& block, std::uint32_t mode
 void advance(Pointer self) {
   DualRankerState& state = self->state;
   if (state.ranking->is_finished()) return;
+  const Activity::Busy busy = state.activity->busy("rank");
   const std::uint64_t rows_before = state.ranking->counters().rows_in;
   state.ranking->advance();
   const RunCounters& counters = state.ranking->counters();
@@ -48,6 +49,7 @@ DualRankerActor::behavior_type dual_ranker_actor(Pointer self,
   DualRankerState& state = self->state;
   state.ranking = std::make_unique<DualRanking>(job->ranking);
   state.rank_model = rank_models(*job);
+  state.activity = std::make_unique<Activity>("ranker");
   state.coordinator = std::move(coordinator);
   advance(self);
   return {

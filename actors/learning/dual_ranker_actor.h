@@ -14,6 +14,7 @@ struct DualRankerState {
   std::unique_ptr<DualRanking> ranking;
   std::vector<std::uint32_t> rank_model;  ///< [model of the job]: its index in the ranking's
   LearningCoordinatorActor coordinator;
+  std::unique_ptr<Activity> activity;
 };
 
 /// Ranks the rows of a training job while they are scored. Detached: it reads and writes files.

@@ -35,6 +35,8 @@ bool answer(Pointer self, const WaitingPull& pull) {
   const std::vector<ChosenRow> chosen = rows_of(state, pull);
   const auto is_ready = [&](const ChosenRow& row) { return state.board->is_ready(learner, row); };
   if (!std::ranges::all_of(chosen, is_ready)) return false;
+  Activity::Busy busy = state.activity->busy("compose");
+  if (pull.step) busy.begin_flow(batch_flow(pull.index, *pull.step));
   auto rows = std::make_shared<Rows>();
   for (const ChosenRow& row : chosen) rows->push_back(state.board->compose(learner, row));
   if (pull.step) {
@@ -48,6 +50,7 @@ bool answer(Pointer self, const WaitingPull& pull) {
 void pull_rows(Pointer self, std::uint32_t learner, std::optional<std::uint64_t> step) {
   WaitingPull pull{caf::actor_cast<LearnerActor>(self->current_sender()), learner, step};
   if (!answer(self, pull)) self->state.waiting.push_back(std::move(pull));
+  self->state.activity->set_queue(self->state.waiting.size());
 }
 
 void supply(Pointer self, std::uint64_t block, std::size_t offset,
@@ -87,6 +90,10 @@ void take_known(Pointer self, const BlockPlanned& planned) {
 
 void take_scored(Pointer self, const TileScored& scored) {
   const std::uint64_t index = scored.block->source->index;
+  {
+    Activity::Busy busy = self->state.activity->busy("take scores", scored.values->size());
+    busy.continue_flow({"tile", scored.task.id});
+  }
   for (std::size_t i = 0; i < scored.values->size(); ++i) {
     supply(self, index, scored.task.rows.first + i, (*scored.values)[i]);
   }
@@ -100,6 +107,7 @@ FeederActor::behavior_type feeder_actor(Pointer self, std::shared_ptr<const Lear
                                         LearningCoordinatorActor coordinator) {
   install_error_boundary(self);
   FeederState& state = self->state;
+  state.activity = std::make_unique<Activity>("feeder");
   state.board = std::make_unique<ScoreBoard>(job);
   for (const LearnerJob& learner : job->learners) state.plans.emplace_back(learner.batches);
   state.job = std::move(job);

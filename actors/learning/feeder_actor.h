@@ -28,6 +28,7 @@ struct FeederState {
   std::size_t blocks_supplied = 0;
   std::vector<WaitingPull> waiting;
   std::uint32_t num_finished = 0;  ///< learners
+  std::unique_ptr<Activity> activity;
 };
 
 /// Gives learners their batches: composed by the plan, sent when every row has its scores. Holds

@@ -18,6 +18,7 @@ void go_on(Pointer self) {
   } else if (!state.session->is_trained()) {
     self->send(state.feeder, PullBatch{state.index, state.session->steps_done()});
   } else {
+    const Activity::Busy busy = state.activity->busy("publish");
     state.session->publish();
     self->send(state.coordinator, LearnerFinished{state.index});
   }
@@ -26,7 +27,12 @@ void go_on(Pointer self) {
 void train(Pointer self, const BatchReady& batch) {
   LearnerActorState& state = self->state;
   const auto start = Clock::now();
-  const TrainingSession::Step step = state.session->train(*batch.rows);
+  const TrainingSession::Step step = [&] {
+    Activity::Busy busy = state.activity->busy("step", batch.rows->size());
+    busy.continue_flow(batch_flow(state.index, batch.step));
+    return state.session->train(*batch.rows);
+  }();
+  state.activity->set_version(state.session->steps_done());
   StepTaken taken;
   taken.learner = state.index;
   taken.steps_done = state.session->steps_done();
@@ -45,12 +51,17 @@ LearnerActor::behavior_type learner_actor(Pointer self, std::uint32_t index,
                                           FeederActor feeder,
                                           LearningCoordinatorActor coordinator) {
   install_error_boundary(self);
-  self->state = {index, std::move(session), std::move(feeder), std::move(coordinator)};
+  auto activity = std::make_unique<Activity>(session->name());
+  self->state = {index, std::move(session), std::move(feeder), std::move(coordinator),
+                 std::move(activity)};
   go_on(self);
   return {
       [self](const BatchReady& batch) { train(self, batch); },
       [self](const EvaluationReady& ready) {
-        self->state.session->evaluate(*ready.rows);
+        {
+          const Activity::Busy busy = self->state.activity->busy("evaluation", ready.rows->size());
+          self->state.session->evaluate(*ready.rows);
+        }
         go_on(self);
       },
       [self](Stop) {

@@ -13,6 +13,7 @@ struct LearnerActorState {
   std::shared_ptr<TrainingSession> session;
   FeederActor feeder;
   LearningCoordinatorActor coordinator;
+  std::unique_ptr<Activity> activity;
 };
 
 /// Trains one model: asks for the batch of the next step, trains on it, reports, and so on; at the

@@ -10,6 +10,7 @@
 #include "actors/learning/learner_actor.h"
 #include "actors/stop_request.h"
 #include "actors/store_actor.h"
+#include "runtime/observe/trace.h"
 
 namespace midpo {
 namespace {
@@ -241,6 +242,7 @@ LearningCoordinatorActor::behavior_type learning_coordinator(
     Pointer self, std::shared_ptr<const LearningJob> job,
     std::shared_ptr<LearningResources> resources, caf::actor listener) {
   install_error_boundary(self);
+  trace::begin_job();
   LearningCoordinatorState& state = self->state;
   state.blocks = std::make_shared<const std::vector<ScoreBlock>>(plan_scores(*job));
   state.job = std::move(job);

@@ -12,6 +12,7 @@
 
 #include "actors/messages.h"
 #include "models/learner.h"
+#include "runtime/observe/activity.h"
 
 namespace midpo {
 
@@ -52,6 +53,11 @@ struct RowsRanked {
 struct LearnerFinished {
   std::uint32_t learner = 0;
 };
+
+/// The arrow of a trace from a composed batch to its step.
+inline FlowId batch_flow(std::uint32_t learner, std::uint64_t step) {
+  return {"batch", (std::uint64_t{learner} << 48) + step};
+}
 
 }  // namespace midpo
 

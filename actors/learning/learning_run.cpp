@@ -89,6 +89,10 @@ LearningResult train_models(LearningRequest request, const EngineFactory& engine
   install_stop_signals();
   const std::string started = utc_now();
   const PreparedLearning prepared = prepare_learning(request, folder, engines);
+  if (const auto remote = make_remote_job(config.remote); remote && !prepared.job->models.empty()) {
+    identify(*remote, folder.dir);
+    prepared.job->remote = remote;
+  }
   if (request.on_prepared) request.on_prepared(prepared);
   const std::string plan =
       learning_plan_json(request, *prepared.job, prepared.inputs, prepared.learners);

@@ -3,6 +3,7 @@
 #include "actors/learning/learner_ranks.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "actors/learning/learning_rows.h"
 #include "actors/row_lines.h"
@@ -64,6 +65,7 @@ void load_score_models(const LearningRequest& request, const EngineFactory& engi
   const TrainingConfig& config = request.config;
   const std::vector<std::string> devices = scorer_devices(config);
   for (JobModel& model : job.models) {
+    model.path = std::filesystem::absolute(path_of(model.role, config)).lexically_normal().string();
     for (const std::string& device : devices) {
       const ModelOptions options =
           model_options(config.compute, path_of(model.role, config), device,
@@ -80,9 +82,12 @@ void load_score_models(const LearningRequest& request, const EngineFactory& engi
   const bool is_cpu = info.device == "cpu";
   const std::size_t automatic =
       is_cpu ? num_cores() : std::max<std::size_t>(devices.size(), num_models);
+  const bool is_remote = !config.remote.listen.empty();
   job.num_scorers = config.scorers > 0 ? static_cast<std::uint32_t>(config.scorers) * num_models
+                    : is_remote        ? 0
                                        : static_cast<std::uint32_t>(automatic);
-  job.max_blocks_in_flight = std::clamp<std::uint32_t>(8 * job.num_scorers, 16, 1024);
+  const std::uint32_t num_expected = job.num_scorers + (is_remote ? kExpectedLanes : 0);
+  job.max_blocks_in_flight = std::clamp<std::uint32_t>(8 * num_expected, 16, 1024);
   job.overlaps = config.overlap == "yes" || (config.overlap == "auto" && !is_cpu);
 }
 

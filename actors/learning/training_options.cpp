@@ -119,11 +119,12 @@ void add_scoring_options(OptionTable& table, TrainingConfig& config) {
   table.text("scorer_device", &config.scorer_device, "DEVICE",
              "Where frozen models compute: cpu, or cuda:0,cuda:1; default: as device");
   table.integer("scorers", &config.scorers, 0, 4096,
-                "Scorers per model; 0: one per core (CPU) or device");
+                "Scorers per model; 0: one per core (CPU) or device, none with --listen");
   table.integer("tile_tokens", &config.tile_tokens, 0, 1 << 22,
                 "Packed tokens per scorer call; 0: the device's best");
   table.number("task_deadline_seconds", &config.task_deadline_seconds, 1.0, 1e6,
                "A tile that takes longer stops the run");
+  add_remote_options(table, config.remote);
 }
 
 std::vector<std::string> scorer_devices(const TrainingConfig& config) {

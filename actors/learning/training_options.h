@@ -8,6 +8,7 @@
 
 #include "actors/learning/rank_options.h"
 #include "actors/model_options.h"
+#include "actors/remote/remote_options.h"
 #include "models/learner.h"
 #include "runtime/flow/batch_plan.h"
 #include "runtime/flow/lr_schedule.h"
@@ -60,6 +61,7 @@ struct TrainingConfig {
 
   std::string scorer_device;
   std::int64_t scorers = 0;
+  RemoteConfig remote;
   std::int64_t tile_tokens = 0;
   std::string overlap = "auto";
   double task_deadline_seconds = 600.0;

@@ -21,6 +21,7 @@ class TrainingSession {
   /// @throws Error kCheckpoint (no checkpoint is whole, or one of another plan), kStorage.
   TrainingSession(const LearnerJob& job, std::shared_ptr<Learner> learner);
 
+  const std::string& name() const { return job_.name; }
   std::uint64_t steps_done() const { return state_.global_step; }
   const TrainerState& state() const { return state_; }
   bool is_trained() const { return state_.global_step == plan_.num_steps(); }

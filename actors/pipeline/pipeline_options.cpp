@@ -49,6 +49,7 @@ TrainingConfig stage_config(const TrainingConfig& stage, const TrainingConfig& s
   config.compute = shared.compute;
   config.scorer_device = shared.scorer_device;
   config.scorers = shared.scorers;
+  config.remote = shared.remote;
   config.tile_tokens = shared.tile_tokens;
   config.overlap = shared.overlap;
   config.task_deadline_seconds = shared.task_deadline_seconds;

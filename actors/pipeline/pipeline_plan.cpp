@@ -120,7 +120,8 @@ void add_memory(Table& table, const PreparedLearning& prepared) {
 }
 
 void require_workable(const LearningJob& job) {
-  require(job.num_scorers > 0 && job.max_blocks_in_flight > 0, ErrorCode::kConfig,
+  const bool has_scorers = job.num_scorers > 0 || job.remote;
+  require(has_scorers && job.max_blocks_in_flight > 0, ErrorCode::kConfig,
           "the plan has no scorer or no credit for a block; give --scorers 1 or more");
 }
 
@@ -132,7 +133,8 @@ std::string pipeline_plan(const PipelineConfig& config, const PreparedLearning& 
   const std::vector<ModelRate> rates = measure_models(job);
   const bool is_shared = is_on_cpu(job);
   PipelineTimes times;
-  times.num_scorers = job.num_scorers;
+  // Workers of other processes have not come yet: the plan counts on one.
+  times.num_scorers = std::max(1U, job.num_scorers);
   if (is_shared) times.shared_cores = static_cast<std::uint32_t>(num_cores());
   const double threads = is_shared && !config.is_sequential
                              ? std::max(1.0, static_cast<double>(num_cores() / job.learners.size()))

@@ -9,6 +9,9 @@
 
 namespace midpo {
 
+/// Of workers that may join: rows are read ahead for so many.
+constexpr std::uint32_t kExpectedLanes = 64;
+
 /// How workers of other processes join a job.
 struct RemoteJob {
   ServerOptions server;

@@ -140,8 +140,12 @@ class Logger {
 
   void set_status_line(std::string_view text) {
     const std::lock_guard lock(mutex_);
-    // Drawn over the old line, then the rest is erased: no flicker.
-    if (text.empty()) erase_status();
+    // Drawn over the old lines, then the rest is erased: no flicker.
+    if (text.empty()) {
+      erase_status();
+    } else {
+      go_to_status();
+    }
     status_ = text;
     draw_status();
   }
@@ -179,13 +183,24 @@ class Logger {
     return line + '}';
   }
 
+  /// To the beginning of the first line of what is drawn.
+  void go_to_status() const {
+    const auto lines = std::ranges::count(status_, '\n');
+    if (lines > 0) std::fprintf(stderr, "\x1b[%dA", static_cast<int>(lines));
+    std::fputs("\r", stderr);
+  }
+
   void erase_status() const {
-    if (!status_.empty()) std::fputs("\r\x1b[K", stderr);
+    if (status_.empty()) return;
+    go_to_status();
+    std::fputs("\x1b[J", stderr);
   }
 
   void draw_status() const {
     if (status_.empty()) return;
-    std::fprintf(stderr, "\r%s\x1b[K", status_.c_str());
+    std::string text;
+    for (const char c : status_) text += c == '\n' ? "\x1b[K\n" : std::string(1, c);
+    std::fprintf(stderr, "%s\x1b[J", text.c_str());
     std::fflush(stderr);
   }
 

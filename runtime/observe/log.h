@@ -43,7 +43,7 @@ void info(std::string_view event, Fields fields = {});
 void warn(std::string_view event, Fields fields = {});
 void error(std::string_view event, Fields fields = {});
 
-/// The last line of the terminal, for a progress bar: log lines clear it and draw it anew below
+/// The last lines of the terminal, for a progress bar: log lines clear it and draw it anew below
 /// themselves. Empty text removes it. For terminals only; the caller has checked.
 void set_status_line(std::string_view text);
 

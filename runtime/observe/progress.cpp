@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "runtime/observe/live_view.h"
 #include "runtime/observe/log.h"
 #include "runtime/observe/text_format.h"
 
@@ -243,6 +244,16 @@ int terminal_width() {
   return kDefaultWidth;
 }
 
+void draw_above_actors(std::string_view text) {
+  std::string lines(text);
+  if (!text.empty()) {
+    for (const std::string& line : actor_lines(actor_figures(), terminal_width() - 1)) {
+      lines += '\n' + line;
+    }
+  }
+  log::set_status_line(lines);
+}
+
 }  // namespace
 
 std::unique_ptr<ProgressReporter> make_progress(const std::string& title, ProgressStyle style,
@@ -263,7 +274,7 @@ std::unique_ptr<ProgressReporter> make_progress(const std::string& title, Progre
                                                 Clock::time_point start) {
   if (style == ProgressStyle::kAuto && ::isatty(STDERR_FILENO) != 0 && !is_disabled_by_tqdm())
     style = ProgressStyle::kBar;
-  ProgressOutput terminal{.status = log::set_status_line,
+  ProgressOutput terminal{.status = shows_actors() ? draw_above_actors : log::set_status_line,
                           .line = log::print_line,
                           .width = terminal_width,
                           .is_unicode = is_utf8_locale()};

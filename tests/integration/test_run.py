@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import time
+import urllib.request
 
 import pytest
 import toy_world
@@ -200,3 +201,34 @@ def test_kills_change_nothing(program, inputs, expected, tmp_path):
     hits = run_under_kills(program, inputs, tmp_path / "run", random.Random(8), kills)
     assert hits > 0
     assert stub_made(tmp_path / "run") == expected
+
+
+def test_a_run_can_be_watched(program, inputs, tmp_path):
+    trace, port = tmp_path / "trace.json", 19464
+    command = stub_command(program, inputs, tmp_path / "run", "--step-us", 20000, "--trace", trace,
+                           "--metrics-address", f"127.0.0.1:{port}")
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    text = scrape(process, port)
+    assert process.wait(timeout=60) == 0
+    assert 'midpo_actor_rows_total{actor="safety expert"}' in text
+    events = json.loads(trace.read_text())
+    names = {event["args"]["name"] for event in events if event["ph"] == "M"}
+    assert {"scorer 0", "store", "feeder", "ranker", "safety expert", "router"} <= names
+    # Arrows lead from a tile to its commit, and from a batch to its step.
+    begun = {(e["cat"], e["id"]) for e in events if e["ph"] == "s"}
+    ended = {(e["cat"], e["id"]) for e in events if e["ph"] == "t"}
+    assert begun and begun == ended
+
+
+def scrape(process, port):
+    """The metrics once the experts train."""
+    while process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                text = answer.read().decode()
+            if "safety expert" in text:
+                return text
+        except OSError:
+            pass
+        time.sleep(0.05)
+    return ""

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <random>
 
+#include "actors/observe_options.h"
 #include "actors/pipeline/pipeline_run.h"
 #include "tests/support/stub_engines.h"
 
@@ -47,7 +48,9 @@ int run(const std::vector<std::string>& arguments) {
   table.integer("jitter_us", &times.jitter_us, 0, 10'000'000, "More sleep, at random, up to this");
   table.integer("jitter_seed", &times.jitter_seed, 0, 1 << 30, "Of the jitter");
   table.integer("stub_tile_tokens", &tile_tokens, 1, 1 << 20, "Tokens per tile");
+  ObserveConfig observe;
   add_pipeline_options(table, config);
+  add_observe_options(table, observe);
   if (!table.parse(arguments)) return 0;
   const Sleeper sleeper(times);
   StubEngines engines;
@@ -60,6 +63,7 @@ int run(const std::vector<std::string>& arguments) {
   engines.learner_hooks.step_flops = static_cast<double>(times.step_us) /
                                      static_cast<double>(std::max<std::int64_t>(1, times.row_us));
   engines.device = "simulated";
+  const Observation observation(observe);
   return run_pipeline(config, table.resolved_yaml(), engines);
 }
 

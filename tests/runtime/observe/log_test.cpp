@@ -131,7 +131,16 @@ TEST_F(Log, ClearsTheStatusLineBeforeALineAndDrawsItAgain) {
     log::info("e");
     log::set_status_line("");
   });
-  EXPECT_THAT(text, MatchesRegex("\rbar\x1b\\[K\r\x1b\\[K[0-9:]+ info e\n\rbar\x1b\\[K\r\x1b\\[K"));
+  EXPECT_THAT(text, MatchesRegex("\rbar\x1b\\[J\r\x1b\\[J[0-9:]+ info e\nbar\x1b\\[J\r\x1b\\[J"));
+}
+
+TEST_F(Log, DrawsSeveralStatusLinesOverThemselves) {
+  const std::string text = captured([] {
+    log::set_status_line("bar\nactor");
+    log::set_status_line("bar\nidle");
+    log::set_status_line("");
+  });
+  EXPECT_EQ(text, "\rbar\x1b[K\nactor\x1b[J\x1b[1A\rbar\x1b[K\nidle\x1b[J\x1b[1A\r\x1b[J");
 }
 
 TEST_F(Log, PrintsAPlainLineInPlaceOfTheStatusLine) {
@@ -140,7 +149,7 @@ TEST_F(Log, PrintsAPlainLineInPlaceOfTheStatusLine) {
     log::print_line("done");
     log::info("e");
   });
-  EXPECT_THAT(text, MatchesRegex("\rbar\x1b\\[K\r\x1b\\[Kdone\n[0-9:]+ info e\n"));
+  EXPECT_THAT(text, MatchesRegex("\rbar\x1b\\[J\r\x1b\\[Jdone\n[0-9:]+ info e\n"));
 }
 
 TEST_F(Log, KeepsLinesWholeAcrossThreads) {

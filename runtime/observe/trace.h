@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The time line of a run, for ui.perfetto.dev: one track an actor, a span for whatever it did,
+// arrows from what caused to what followed.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "runtime/observe/activity.h"
+
+/// Thread-safe. Events go to the file as they happen; a run that is killed leaves a readable trace.
+namespace midpo::trace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Begins a trace in PATH, whose times count from now. @throws Error(kStorage).
+void open(const std::string& path);
+
+/// Cheap: what costs something to prepare for a trace can be left out without one.
+bool is_open();
+
+void add_span(std::string_view track, std::string_view name, Clock::time_point start,
+              Clock::time_point end, std::uint64_t items);
+
+/// One end of an arrow, bound to the span of `track` at `time`.
+void add_flow(std::string_view track, FlowId flow, Clock::time_point time, bool is_begin);
+
+/// Another job begins in this process: ids of its arrows are others than those before.
+void begin_job();
+
+/// Completes the file. Without an open trace: does nothing.
+void close();
+
+}  // namespace midpo::trace
