@@ -77,6 +77,108 @@ TEST(AdamW, DecaysOnlyWhatIsMarked) {
   EXPECT_TRUE(at::allclose(parameters.value(decays), random("w", {4}) * (1.0 - kRate * 0.5)));
 }
 
+TEST(Shard, PartsFollowEachOtherAndCoverAll) {
+  for (const std::int64_t size : {0, 1, 63, 64, 65, 1000, 100'003}) {
+    for (const int ranks : {1, 2, 3, 8}) {
+      std::int64_t end = 0;
+      for (int rank = 0; rank < ranks; ++rank) {
+        const Shard shard = shard_of(size, rank, ranks);
+        EXPECT_EQ(shard.begin, end);
+        EXPECT_GE(shard.size(), 0);
+        end = shard.end;
+      }
+      EXPECT_EQ(end, size);
+    }
+  }
+}
+
+TEST(Shard, OverlapsWithWhatItHasInCommon) {
+  const Shard shard{10, 20};
+  EXPECT_EQ(shard.overlap({0, 15}).size(), 5);
+  EXPECT_EQ(shard.overlap({15, 30}).begin, 15);
+  EXPECT_EQ(shard.overlap({20, 30}).size(), 0);
+  EXPECT_EQ(shard.overlap({0, 5}).size(), 0);
+}
+
+/// A model of two matrices that decay and two vectors that do not.
+struct DenseModel {
+  DenseModel() {
+    handles = {parameters.add("a", random("a", {301, 203}), true),
+               parameters.add("b", random("b", {77}), false),
+               parameters.add("c", random("c", {129, 67}), true),
+               parameters.add("d", random("d", {1001}), false)};
+    parameters.allocate(at::kCPU);
+  }
+  void set_gradients(int step) {
+    for (const auto handle : handles) {
+      const at::Tensor gradient = parameters.gradient(handle);
+      const std::string name = "g" + std::to_string(handle) + "." + std::to_string(step);
+      gradient.copy_(random(name.c_str(), gradient.sizes().vec()));
+    }
+  }
+  ParameterSet parameters;
+  std::vector<ParameterSet::Handle> handles;
+};
+
+/// Moments over ranks: every rank updates its shard, and the shards together are the whole step.
+TEST(AdamW, ShardsTogetherTakeTheWholeStepToTheBit) {
+  AdamWOptions options;
+  options.weight_decay = 0.1;
+  options.max_grad_norm = 0.5;
+  for (const int ranks : {2, 3, 5}) {
+    DenseModel whole;
+    AdamW optimizer(whole.parameters, options, cpu());
+    std::vector<std::unique_ptr<DenseModel>> parts;
+    std::vector<std::unique_ptr<AdamW>> optimizers;
+    for (int rank = 0; rank < ranks; ++rank) {
+      parts.push_back(std::make_unique<DenseModel>());
+      const Shard shard = shard_of(whole.parameters.size(), rank, ranks);
+      optimizers.push_back(
+          std::make_unique<AdamW>(parts.back()->parameters, options, cpu(), shard));
+      EXPECT_EQ(optimizers.back()->first_moments().numel(), shard.size());
+    }
+    for (int step = 0; step < 4; ++step) {
+      whole.set_gradients(step);
+      const double square_sum = optimizer.gradient_square_sum();
+      optimizer.step(kRate, std::sqrt(square_sum));
+      double sum_of_parts = 0.0;
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        parts[i]->set_gradients(step);
+        sum_of_parts += optimizers[i]->gradient_square_sum();
+      }
+      EXPECT_NEAR(sum_of_parts, square_sum, 1e-9 * square_sum);
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        optimizers[i]->step(kRate, std::sqrt(square_sum));
+      }
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        const Shard& own = optimizers[i]->shard();
+        const auto part_of = [&](const at::Tensor& all) {
+          return all.narrow(0, own.begin, own.size());
+        };
+        EXPECT_TRUE(
+            at::equal(part_of(parts[i]->parameters.values()), part_of(whole.parameters.values())));
+        EXPECT_TRUE(
+            at::equal(optimizers[i]->second_moments(), part_of(optimizer.second_moments())));
+        for (const auto& other : parts) {
+          part_of(other->parameters.values()).copy_(part_of(parts[i]->parameters.values()));
+        }
+      }
+    }
+  }
+}
+
+TEST(AdamW, AShardLeavesOtherValuesAlone) {
+  DenseModel model;
+  const at::Tensor before = model.parameters.values().clone();
+  AdamW optimizer(model.parameters, {}, cpu(), {64, 128});
+  model.set_gradients(0);
+  optimizer.step(kRate, 1.0);
+  const at::Tensor moved = (model.parameters.values() != before).nonzero();
+  EXPECT_EQ(moved.min().item<std::int64_t>(), 64);
+  EXPECT_EQ(moved.max().item<std::int64_t>(), 127);
+  EXPECT_EQ(model.parameters.gradients().abs().sum().item<float>(), 0.0F);
+}
+
 /// The same matrix with its gradient written out, and as an outer product.
 TEST(AdamW, OuterGradientsActAsIfWrittenOut) {
   ParameterSet parameters;
