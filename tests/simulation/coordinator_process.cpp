@@ -17,6 +17,8 @@ WorkerTableOptions table_options(const Job& job, std::uint64_t epoch,
   options.link = habits.link;
   options.job = "51";
   options.epoch = epoch;
+  // Every worker comes back; who is only slow to do so must not be taken for dead.
+  options.gone_after = std::chrono::seconds(1000);
   options.welcome.task_deadline_ms =
       static_cast<std::uint32_t>(1000 * habits.task_deadline_seconds);
   for (std::uint32_t model = 0; model < job.num_models; ++model)
@@ -28,13 +30,14 @@ WorkerTableOptions table_options(const Job& job, std::uint64_t epoch,
 
 CoordinatorProcess::CoordinatorProcess(World& world, Network& network, const Job& job,
                                        std::shared_ptr<Disk> disk, std::uint64_t epoch,
-                                       const CoordinatorHabits& habits)
+                                       const CoordinatorHabits& habits, History& history)
     : Process(world),
       network_(network),
       job_(job),
       disk_(std::move(disk)),
       epoch_(epoch),
       habits_(habits),
+      history_(&history),
       table_(table_options(job, epoch, habits)),
       desk_(job.num_models, habits.desk),
       window_(habits.link.window),
@@ -62,6 +65,10 @@ void CoordinatorProcess::resume() {
             "row " + std::to_string(row) + " is written, but its scores are lost");
     }
   }
+  for (const Disk::Key& key : history_->seen) {
+    check(disk_->has_durable(key),
+          "a score of row " + std::to_string(key.second) + " was passed on, and is lost");
+  }
   if (habits_.has_scorer) desk_.pull(kOwnScorer, 2);
   if (next_block_ == job_.num_blocks()) advance_frontier(true);
   admit();
@@ -69,19 +76,19 @@ void CoordinatorProcess::resume() {
 
 void CoordinatorProcess::arrive(const std::string& from, Message message) {
   window_.note_received(message.envelope);
-  note(table_.receive(from, std::move(message), world().now()));
+  note(table_.receive(from, std::move(message), now()));
   pump();
 }
 
 void CoordinatorProcess::pump() {
-  note(table_.tick(world().now()));
+  note(table_.tick(now()));
   hand_out();
-  for (const auto& [peer, message] : table_.due(world().now())) {
+  for (const auto& [peer, message] : table_.due(now())) {
     window_.check_sent(message.envelope);
     network_.send(kCoordinator, peer, message);
   }
   check(table_.num_unasked() == 0, "a result that nobody had asked for");
-  set_alarm(std::min(table_.next_wake(), desk_.next_copy(world().now())));
+  set_alarm(std::min(table_.next_wake(), desk_.next_copy(now())));
 }
 
 void CoordinatorProcess::note(std::vector<WorkerEvent> events) {
@@ -93,6 +100,9 @@ void CoordinatorProcess::note(std::vector<WorkerEvent> events) {
 void CoordinatorProcess::note(const WorkerJoined& joined) {
   world().note(joined.hello.name + " joins as " + std::to_string(joined.worker) + " in epoch " +
                std::to_string(epoch_));
+  if (history_ == nullptr) return;
+  check(++num_joins_[joined.hello.name] <= history_->casualties.num_sessions[joined.hello.name],
+        joined.hello.name + " joins more often than it has asked to");
 }
 
 void CoordinatorProcess::note(const WorkerRefused& refused) {
@@ -126,7 +136,15 @@ void CoordinatorProcess::note(const WorkerLost& lost) {
 
 void CoordinatorProcess::note(const TaskSuspected& suspected) {
   world().note("task " + std::to_string(suspected.task) + " is suspected");
+  ++num_suspected_;
+  check(history_ == nullptr || num_suspected_ <= history_->casualties.num_ended,
+        "a task is suspected, but no worker died");
   reject(desk_.blame(suspected.task));
+}
+
+void CoordinatorProcess::become_zombie() {
+  disk_ = std::make_shared<Disk>(*disk_);
+  history_ = nullptr;
 }
 
 void CoordinatorProcess::drain_one(std::uint64_t luck) {
@@ -139,11 +157,11 @@ void CoordinatorProcess::drain_one(std::uint64_t luck) {
 
 void CoordinatorProcess::hand_out() {
   const bool saw_last_block = next_block_ == job_.num_blocks();
-  for (const auto& [worker, task, is_copy] : desk_.hand_out(world().now(), saw_last_block)) {
+  for (const auto& [worker, task, is_copy] : desk_.hand_out(now(), saw_last_block)) {
     tasks_.emplace(task.id, task);
     if (is_copy) world().note("task " + std::to_string(task.id) + " is copied");
     if (worker != kOwnScorer) {
-      table_.assign(worker, task.id, task.attempt, body_of(task), world().now());
+      table_.assign(worker, task.id, task.attempt, body_of(task), now());
       continue;
     }
     own_tasks_.push_back(task);
@@ -255,6 +273,10 @@ void CoordinatorProcess::add_scores(const Scored& scored) {
   if (open == open_blocks_.end()) return;  // a second result of a finished block
   for (std::uint32_t i = 0; i < scored.task.rows.count; ++i) {
     auto& slot = open->second.values[scored.task.rows.first + i][scored.task.model];
+    if (history_ != nullptr) {
+      history_->seen.emplace(scored.task.model,
+                             job_.first_row(scored.task.block) + scored.task.rows.first + i);
+    }
     if (slot) continue;
     slot = scored.values[i];
     --open->second.num_missing;
@@ -299,14 +321,14 @@ void CoordinatorProcess::write(const OpenBlock& block) {
   ++written_.next_block;
   --num_open_;
   const bool is_last = written_.next_block == job_.num_blocks();
-  if (is_last || world().now() - last_frontier_ >= kFrontierInterval) advance_frontier(is_last);
+  if (is_last || now() - last_frontier_ >= kFrontierInterval) advance_frontier(is_last);
   admit();
 }
 
 void CoordinatorProcess::advance_frontier(bool is_final) {
   written_.output_size = disk_->sync_output();
   disk_->set_frontier(written_);
-  last_frontier_ = world().now();
+  last_frontier_ = now();
   is_final_ = is_final_ || is_final;
   commit_soon();
 }

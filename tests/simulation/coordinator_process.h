@@ -17,6 +17,7 @@
 #include "tests/simulation/job.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/process.h"
+#include "tests/simulation/worker_process.h"
 
 namespace midpo::simulation {
 
@@ -29,13 +30,19 @@ struct CoordinatorHabits {
   WorkDeskOptions desk;
 };
 
+/// What is true of a run beyond the life of one coordinator.
+struct History {
+  Casualties casualties;
+  std::set<Disk::Key> seen;  ///< scores that were passed on, to be ranked and trained on
+};
+
 /// A coordinator around the real WorkerTable, WorkDesk and Sequencer. Reading, committing, ranking
 /// and writing follow actors/ (store_actor, ranker_actor, writer_actor, scorer_crew) step by step.
 /// Destroyed, it is killed; the next one continues from the disk.
 class CoordinatorProcess : public Process {
  public:
   CoordinatorProcess(World& world, Network& network, const Job& job, std::shared_ptr<Disk> disk,
-                     std::uint64_t epoch, const CoordinatorHabits& habits);
+                     std::uint64_t epoch, const CoordinatorHabits& habits, History& history);
   ~CoordinatorProcess() override;
 
   bool is_done() const { return disk_->is_published(); }
@@ -46,7 +53,7 @@ class CoordinatorProcess : public Process {
   void drain_one(std::uint64_t luck);
 
   /// It goes on as if it were the coordinator, on a disk of its own, after another has taken over.
-  void become_zombie() { disk_ = std::make_shared<Disk>(*disk_); }
+  void become_zombie();
 
   std::string describe() const;
 
@@ -100,6 +107,7 @@ class CoordinatorProcess : public Process {
   std::shared_ptr<Disk> disk_;
   std::uint64_t epoch_;
   CoordinatorHabits habits_;
+  History* history_;  ///< none for a zombie
   WorkerTable table_;
   WorkDesk desk_;
   WindowWatch window_;
@@ -114,6 +122,8 @@ class CoordinatorProcess : public Process {
   bool commit_is_coming_ = false;
   bool is_final_ = false;  ///< the next commit holds the last frontier
 
+  std::uint64_t num_suspected_ = 0;
+  std::map<std::string, std::uint64_t> num_joins_;  ///< by worker
   std::uint64_t next_block_ = 0;
   std::uint64_t num_open_ = 0;
   std::map<std::uint64_t, OpenBlock> open_blocks_;

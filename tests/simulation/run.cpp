@@ -58,13 +58,14 @@ class Run {
 
   void start_coordinator() {
     coordinator_ = std::make_unique<CoordinatorProcess>(world_, network_, scenario_.job, disk_,
-                                                        ++epoch_, scenario_.coordinator);
+                                                        ++epoch_, scenario_.coordinator, history_);
   }
 
   void start_worker(std::size_t i) {
     if (workers_[i]) return;
-    workers_[i] = std::make_unique<WorkerProcess>(
-        world_, network_, scenario_.job, scenario_.workers[i], deaths_, [this, i] { stop(i); });
+    workers_[i] =
+        std::make_unique<WorkerProcess>(world_, network_, scenario_.job, scenario_.workers[i],
+                                        history_.casualties, [this, i] { stop(i); });
   }
 
   /// A worker that ended is started again by its supervisor.
@@ -118,7 +119,7 @@ class Run {
       if (workers_[i]) workers_[i]->freeze(span);
     } else if (is_it(mishaps.jam_worker)) {
       world_.note(name + " hangs");
-      if (workers_[i]) workers_[i]->jam(3 * span);
+      if (workers_[i]) workers_[i]->jam(10 * span);
     } else if (is_it(mishaps.drain_worker)) {
       if (coordinator_) coordinator_->drain_one(world_.draw());
     } else {
@@ -148,7 +149,7 @@ class Run {
     }
     for (const std::uint64_t row : end.quarantined) {
       const bool is_culprit = job.poison.count(row) + job.bad.count(row) > 0;
-      check(is_culprit || deaths_[row] >= 3,
+      check(is_culprit || history_.casualties.by_row[row] >= 3,
             "row " + std::to_string(row) + " was given up for no fault of its own");
     }
     check(disk_->output() == expected_output(job, end.quarantined),
@@ -159,7 +160,7 @@ class Run {
   Scenario scenario_;
   Network network_;
   std::shared_ptr<Disk> disk_ = std::make_shared<Disk>();
-  RowDeaths deaths_;
+  History history_;
   std::vector<std::unique_ptr<WorkerProcess>> workers_;
   std::unique_ptr<CoordinatorProcess> coordinator_;
   std::vector<std::unique_ptr<CoordinatorProcess>> zombies_;

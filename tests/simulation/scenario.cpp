@@ -76,7 +76,7 @@ Scenario draw_scenario(World& world) {
       largest_tile = std::max(largest_tile, tile.count);
   }
   scenario.coordinator.task_deadline_seconds =
-      8 + 2 * largest_tile * scenario.workers[0].seconds_per_row;
+      60 + 2 * largest_tile * scenario.workers[0].seconds_per_row;
   scenario.faults.drop = rate(world, 0.3);
   scenario.faults.doubled = rate(world, 0.3);
   scenario.faults.corrupt = rate(world, 0.3);
@@ -87,7 +87,7 @@ Scenario draw_scenario(World& world) {
   scenario.trouble = world.between(5, 40);
   const double alone_seconds = num_scores * scenario.workers[0].seconds_per_row;
   scenario.patience =
-      from_seconds(60 + 2 * alone_seconds + 60 * static_cast<double>(scenario.job.poison.size()));
+      from_seconds(200 + 2 * alone_seconds + 60 * static_cast<double>(scenario.job.poison.size()));
   return scenario;
 }
 

@@ -31,12 +31,12 @@ bool has_any(const TileTask& task, const std::set<std::uint64_t>& rows) {
 }  // namespace
 
 WorkerProcess::WorkerProcess(World& world, Network& network, const Job& job, WorkerHabits habits,
-                             RowDeaths& deaths, std::function<void()> on_end)
+                             Casualties& casualties, std::function<void()> on_end)
     : Process(world),
       network_(network),
       job_(job),
       habits_(std::move(habits)),
-      deaths_(deaths),
+      casualties_(casualties),
       on_end_(std::move(on_end)),
       session_(session_options(world, habits_), world.now()),
       window_(habits_.link.window) {
@@ -47,17 +47,24 @@ WorkerProcess::WorkerProcess(World& world, Network& network, const Job& job, Wor
 
 WorkerProcess::~WorkerProcess() {
   network_.forget(listener_);
-  count_deaths();
+  ++casualties_.num_ended;
+  count_casualties();
 }
 
-void WorkerProcess::count_deaths() {
-  for (const std::uint64_t row : lone_rows_) ++deaths_[row];
+void WorkerProcess::count_casualties() {
+  for (const std::uint64_t row : lone_rows_) ++casualties_.by_row[row];
+}
+
+void WorkerProcess::jam(Duration span) {
+  jammed_until_ = now() + span;
+  ++casualties_.num_ended;
 }
 
 void WorkerProcess::freeze(Duration span) {
-  frozen_until_ = world().now() + span;
+  frozen_until_ = now() + span;
+  ++casualties_.num_ended;
   after(span, [this] {
-    if (world().now() < frozen_until_) return;  // frozen again meanwhile
+    if (now() < frozen_until_) return;  // frozen again meanwhile
     while (!inbox_.empty()) {
       Message message = std::move(inbox_.front());
       inbox_.pop_front();
@@ -68,20 +75,22 @@ void WorkerProcess::freeze(Duration span) {
 }
 
 void WorkerProcess::arrive(Message message) {
-  if (world().now() < frozen_until_) {
+  if (now() < frozen_until_) {
     inbox_.push_back(std::move(message));
     return;
   }
   window_.note_received(message.envelope);
-  note(session_.receive(std::move(message), world().now()));
+  note(session_.receive(std::move(message), now()));
   pump();
 }
 
 void WorkerProcess::pump() {
-  if (world().now() < frozen_until_ || is_ending_) return;
-  note(session_.tick(world().now()));
+  if (now() < frozen_until_ || is_ending_) return;
+  note(session_.tick(now()));
   compute_next();
-  for (const Message& message : session_.due(world().now())) {
+  if (session_.session() != newest_session_) ++casualties_.num_sessions[habits_.name];
+  newest_session_ = session_.session();
+  for (const Message& message : session_.due(now())) {
     window_.check_sent(message.envelope);
     network_.send(habits_.name, kCoordinator, message);
   }
@@ -112,8 +121,8 @@ void WorkerProcess::note(const SessionLost& lost) {
         habits_.name + " finds: " + lost.reason);
   world().note(habits_.name + " begins a new session: " + lost.reason);
   offer_.reset();
-  // The coordinator took a hanging device for a death.
-  if (jammed_until_ > Time{}) count_deaths();
+  // The coordinator takes a hanging device for a death.
+  if (jammed_until_ > Time{}) count_casualties();
   desk_.erase(desk_.begin() + (is_computing_ ? 1 : 0), desk_.end());
 }
 
@@ -144,8 +153,8 @@ void WorkerProcess::compute_next() {
 
 void WorkerProcess::answer(const TaskGiven& given) {
   const Time free_at = std::max(frozen_until_, jammed_until_);
-  if (world().now() < free_at) {
-    after(free_at - world().now(), [this] { answer(desk_.front()); });
+  if (now() < free_at) {
+    after(free_at - now(), [this] { answer(desk_.front()); });
     return;
   }
   if (has_any(given.body, job_.poison)) return end();

@@ -22,22 +22,28 @@ struct WorkerHabits {
   LinkOptions link;
 };
 
-/// How often a row, alone in its task, was at a worker that was killed: such a row may be given up
-/// although there is nothing wrong with it.
-using RowDeaths = std::map<std::uint64_t, int>;
+/// What truly happened to workers: what a coordinator makes of it must agree.
+struct Casualties {
+  std::uint64_t num_ended = 0;  ///< processes; also those that hung for a while
+  /// How often a row, alone in its task, was at such a worker: it may be given up although there is
+  /// nothing wrong with it.
+  std::map<std::uint64_t, int> by_row;
+  /// How many sessions each worker has begun, by name.
+  std::map<std::string, std::uint64_t> num_sessions;
+};
 
 /// A worker around the real WorkerSession; its models are score(). Destroyed, it is killed.
 class WorkerProcess : public Process {
  public:
   /// @param on_end  the process has ended by itself; called from an event of its own
   WorkerProcess(World& world, Network& network, const Job& job, WorkerHabits habits,
-                RowDeaths& deaths, std::function<void()> on_end);
+                Casualties& casualties, std::function<void()> on_end);
   ~WorkerProcess() override;
 
   /// Stopped, as by SIGSTOP: what arrives waits.
   void freeze(Duration span);
   /// Its device hangs; its heart goes on beating.
-  void jam(Duration span) { jammed_until_ = world().now() + span; }
+  void jam(Duration span);
   void leave() {
     session_.leave("told to");
     pump();
@@ -57,16 +63,17 @@ class WorkerProcess : public Process {
   void compute_next();
   void answer(const TaskGiven& given);
   void end();
-  void count_deaths();
+  void count_casualties();
 
   Network& network_;
   const Job& job_;
   WorkerHabits habits_;
-  RowDeaths& deaths_;
+  Casualties& casualties_;
   std::function<void()> on_end_;
   WorkerSession session_;
   WindowWatch window_;
   std::uint64_t listener_;
+  std::uint64_t newest_session_ = 0;
 
   std::deque<TaskGiven> desk_;  ///< the first is being computed if is_computing_
   bool is_computing_ = false;
