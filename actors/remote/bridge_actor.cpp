@@ -66,6 +66,16 @@ void put_on_wire(Pointer self, const std::string& peer, std::vector<Frame> wire)
   }
 }
 
+TileTask body_of(const ComputeTile& order, const ScoringJob& job) {
+  const Task& task = order.task;
+  const auto& tokens = order.block->tokens[job.models[task.model].tokenizer];
+  TileTask body{task.model, {}};
+  for (std::uint32_t i = 0; i < task.rows.count; ++i) {
+    body.rows.push_back(tokens[task.rows.first + i].sequences);
+  }
+  return body;
+}
+
 void flush(Pointer self) {
   for (auto& [peer, message] : self->state.table->due(Clock::now())) {
     put_on_wire(self, peer, encode(message));
@@ -88,13 +98,42 @@ std::string flaw_of(const TileResult& result, const ComputeTile& order, const Sc
   return "";
 }
 
-void put_down(BridgeState& state, std::uint64_t task) {
+void forget_holder(BridgeState& state, std::uint64_t task) {
   const auto tile = state.tiles.find(task);
   if (tile != state.tiles.end() && --tile->second.num_holders == 0) state.tiles.erase(tile);
 }
 
+/// Gives a worker what it may have now.
+void advance(BridgeState& state, WorkerId worker) {
+  BridgeState::Desk& desk = state.desks[worker];
+  while (!desk.waiting.empty() && !desk.holds_suspect) {
+    const ComputeTile& order = desk.waiting.front();
+    const bool is_suspect = state.suspects.count(order.task.id) == 1;
+    if (is_suspect && desk.num_held > 0) return;
+    const auto now = Clock::now();
+    const TileTask body = body_of(order, *state.job);
+    // A worker that is gone has been reported as such: its tiles are free again.
+    if (!state.table->assign(worker, order.task.id, order.task.attempt, body, now)) return;
+    desk.holds_suspect = is_suspect;
+    ++desk.num_held;
+    Tile& tile = state.tiles[order.task.id];
+    tile.order = order;
+    ++tile.num_holders;
+    desk.waiting.pop_front();
+  }
+}
+
+/// The worker has answered: its place is free.
+void take_back(BridgeState& state, WorkerId worker, std::uint64_t task) {
+  forget_holder(state, task);
+  BridgeState::Desk& desk = state.desks[worker];
+  --desk.num_held;
+  desk.holds_suspect = desk.holds_suspect && desk.num_held > 0;
+  advance(state, worker);
+}
+
 void note(Pointer self, const WorkerJoined& joined) {
-  self->state.names[joined.worker] = joined.hello.name;
+  self->state.desks[joined.worker].name = joined.hello.name;
   log::info("worker_joined", {{"worker", joined.hello.name},
                               {"host", joined.hello.host},
                               {"pid", joined.hello.pid},
@@ -106,7 +145,7 @@ void note(Pointer, const WorkerRefused& refused) {
 }
 
 void note(Pointer self, const WorkerReady& ready) {
-  const std::string& name = self->state.names[ready.worker];
+  const std::string& name = self->state.desks[ready.worker].name;
   log::info("worker_ready",
             {{"worker", name}, {"credits", static_cast<std::uint64_t>(ready.credits)}});
   self->send(self->state.desk, ScorerJoined{ready.worker, ready.credits, name});
@@ -126,14 +165,15 @@ void note(Pointer self, const TaskDone& done) {
     } else {
       self->send(state.desk, TileFailed{done.task, done.worker, ErrorCode::kNumerics, flaw});
     }
-    put_down(state, done.task);
   }
+  state.suspects.erase(done.task);
+  take_back(state, done.worker, done.task);
   self->send(state.desk, PullWork{done.worker});
 }
 
 void note(Pointer self, const TaskFailed& failed) {
   BridgeState& state = self->state;
-  put_down(state, failed.task);
+  take_back(state, failed.worker, failed.task);
   self->send(state.desk,
              TileFailed{failed.task, failed.worker, failed.failure.code, failed.failure.text});
   self->send(state.desk, PullWork{failed.worker});
@@ -141,15 +181,16 @@ void note(Pointer self, const TaskFailed& failed) {
 
 void note(Pointer self, const WorkerLost& lost) {
   BridgeState& state = self->state;
-  log::warn("worker_lost", {{"worker", state.names[lost.worker]},
+  log::warn("worker_lost", {{"worker", state.desks[lost.worker].name},
                             {"reason", lost.reason},
                             {"tiles", static_cast<std::uint64_t>(lost.tasks.size())}});
-  state.names.erase(lost.worker);
-  for (const std::uint64_t task : lost.tasks) put_down(state, task);
+  state.desks.erase(lost.worker);
+  for (const std::uint64_t task : lost.tasks) forget_holder(state, task);
   self->send(state.desk, ScorerLeft{lost.worker, lost.reason});
 }
 
 void note(Pointer self, const TaskSuspected& suspected) {
+  self->state.suspects.insert(suspected.task);
   self->send(self->state.desk, TileFailed{suspected.task, 0, ErrorCode::kData,
                                           "it ends the process that computes it", true});
 }
@@ -179,18 +220,10 @@ void receive(Pointer self, const WireArrived& arrived) {
 }
 
 void give(Pointer self, const RemoteTile& tile) {
-  BridgeState& state = self->state;
-  const Task& task = tile.order.task;
-  const auto& tokens = tile.order.block->tokens[state.job->models[task.model].tokenizer];
-  TileTask body{task.model, {}};
-  for (std::uint32_t i = 0; i < task.rows.count; ++i) {
-    body.rows.push_back(tokens[task.rows.first + i].sequences);
-  }
-  // A worker that is gone has been reported as such: its tiles are free again.
-  if (!state.table->assign(tile.worker, task.id, task.attempt, body, Clock::now())) return;
-  Tile& held = state.tiles[task.id];
-  held.order = tile.order;
-  ++held.num_holders;
+  const auto desk = self->state.desks.find(tile.worker);
+  if (desk == self->state.desks.end()) return;  // gone, and reported as such
+  desk->second.waiting.push_back(tile.order);
+  advance(self->state, tile.worker);
   flush(self);
 }
 

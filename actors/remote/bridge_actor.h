@@ -2,9 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "actors/job.h"
 #include "actors/remote/bridge_messages.h"
@@ -23,13 +25,23 @@ struct BridgeState {
     std::uint32_t num_holders = 0;
   };
 
+  /// What one worker was given. A tile under suspicion of having ended a worker is computed alone,
+  /// so that the next death has one possible cause.
+  struct Desk {
+    std::string name;
+    std::deque<ComputeTile> waiting;  ///< here, behind a suspect or before one
+    std::size_t num_held = 0;         ///< by the worker
+    bool holds_suspect = false;
+  };
+
   std::shared_ptr<const ScoringJob> job;
   ScoreDesk desk;
   StoreActor store;
   std::unique_ptr<WorkerTable> table;
   std::map<std::uint64_t, Tile> tiles;  ///< [task]
-  std::map<WorkerId, std::string> names;
-  std::optional<FaultPlan> faults;  ///< chaos tests only
+  std::map<WorkerId, Desk> desks;
+  std::set<std::uint64_t> suspects;  ///< tasks
+  std::optional<FaultPlan> faults;   ///< chaos tests only
   std::shared_ptr<std::atomic<std::size_t>> num_arrived =
       std::make_shared<std::atomic<std::size_t>>(0);  ///< not handled yet
   std::uint64_t num_broken = 0;                       ///< messages that could not be read

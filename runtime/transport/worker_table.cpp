@@ -291,8 +291,14 @@ std::vector<WorkerEvent> WorkerTable::tick(Clock::time_point now) {
     const Session& session = current->second;
     const Held* late = overdue(session, now);
     if (session.link.is_dead(now)) {
-      deaths_.note_silent(session.hello.name, session.hello.instance, computing(session), now);
+      const Hello hello = session.hello;
+      deaths_.note_silent(hello.name, hello.instance, computing(session), now);
       end(current, "silent for " + spoken(seconds(now - session.link.last_heard())));
+      // A supervisor may have started it anew before its silence was noticed.
+      for (const auto& [peer, other] : sessions_) {
+        if (other.hello.name != hello.name) continue;
+        suspect(deaths_.note_present(hello.name, other.hello.instance));
+      }
     } else if (late != nullptr) {
       const std::uint64_t task = late->task;
       end(current, "held task " + std::to_string(task) + " for " +
