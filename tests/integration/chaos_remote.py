@@ -4,6 +4,7 @@
 run without workers.
 
   chaos_remote.py --worker-kills 200 --coordinator-kills 20 --work DIR    a long campaign
+  chaos_remote.py --cuts 20 --work DIR      cables cut and mended; needs root
   chaos_remote.py --faults 0.3 --worker-kills 0 --coordinator-kills 0 --work DIR
 """
 import argparse
@@ -149,6 +150,121 @@ class Cluster:
         return (self.folder / f"{who}.log").read_text(errors="replace")[-6000:]
 
 
+class Network:
+    """A network namespace and a cable for each worker; cables can be cut. Needs root."""
+
+    ADDRESS = "10.231.255.1"  # of the coordinator, on this side of every cable
+
+    def __init__(self, names):
+        self.tag = f"m{os.getpid() % 100000}"
+        self.numbers = {name: i for i, name in enumerate(names)}
+
+    def __enter__(self):
+        self.ip("addr", "add", f"{self.ADDRESS}/32", "dev", "lo")
+        try:
+            for name in self.numbers:
+                self.connect(name)
+        except subprocess.CalledProcessError:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.ip("addr", "del", f"{self.ADDRESS}/32", "dev", "lo", check=False)
+        for name in self.numbers:
+            self.ip("link", "del", self.cable(name), check=False)
+            self.ip("netns", "del", self.namespace(name), check=False)
+
+    @staticmethod
+    def ip(*arguments, check=True):
+        subprocess.run(["ip", *arguments], check=check, capture_output=True)
+
+    def namespace(self, name):
+        return f"{self.tag}{name}"
+
+    def cable(self, name):
+        return f"{self.tag}{name}h"
+
+    def connect(self, name):
+        space, near, far = self.namespace(name), self.cable(name), f"{self.tag}{name}f"
+        net = f"10.231.{self.numbers[name]}"
+        self.ip("netns", "add", space)
+        self.ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", space)
+        self.ip("addr", "add", f"{net}.1/30", "dev", near)
+        self.ip("link", "set", near, "up")
+        self.ip("-n", space, "addr", "add", f"{net}.2/30", "dev", far)
+        self.ip("-n", space, "link", "set", far, "up")
+        self.ip("-n", space, "route", "add", "default", "via", f"{net}.1")
+
+    def inside(self, who):
+        """What a command line begins with to run on that side."""
+        return ("ip", "netns", "exec", self.namespace(who)) if who in self.numbers else ()
+
+    def cut(self, name):
+        self.ip("link", "set", self.cable(name), "down")
+
+    def heal(self, name):
+        self.ip("link", "set", self.cable(name), "up")
+
+
+def why_no_network():
+    """Why namespaces cannot be had here; empty if they can."""
+    if os.geteuid() != 0 or not shutil.which("ip"):
+        return "needs root and ip(8), to make network namespaces"
+    try:
+        with Network(["probe"]):
+            return ""
+    except subprocess.CalledProcessError as error:
+        return f"no network namespaces here: {error.stderr.decode().strip()}"
+
+
+def make_keys(folder, names=("head", "friend")):
+    """Key pairs of these names, and a list `allowed` of the second one's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        midpo_cli.run_ok("keygen", "--output", folder / name)
+    (folder / "allowed").write_bytes((folder / f"{names[1]}.pub").read_bytes())
+    return folder
+
+
+def keyed_cluster(rows, folder, network, keys, **options):
+    """A cluster whose workers are behind the network's cables."""
+    return Cluster(rows, folder, len(network.numbers), wrap=network.inside,
+                   address=f"tcp://{network.ADDRESS}:{free_port()}",
+                   rank_options=("--listen-key", keys / "head.key", "--allowed-keys",
+                                 keys / "allowed"),
+                   worker_options=("--key", keys / "friend.key", "--server-key",
+                                   keys / "head.pub"), **options)
+
+
+def partitions(rows, work, cuts, seed, num_workers=4, delay_us=20_000):
+    """Cuts cables at random, some for longer than it takes to be missed. @return what happened."""
+    rng = random.Random(seed)
+    expected = undisturbed(rows, work / "undisturbed")
+    keys = make_keys(work / "keys")
+    tally = {"runs": 0, "cuts": 0, "longest_s": 0.0}
+    with Network([f"w{i}" for i in range(num_workers)]) as network:
+        while tally["cuts"] < cuts:
+            folder, started = work / f"run_{tally['runs']}", time.monotonic()
+            with keyed_cluster(rows, folder, network, keys, delay_us=delay_us) as cluster:
+                while tally["cuts"] < cuts and not cluster.is_done():
+                    time.sleep(rng.uniform(0.1, 1.0))
+                    names = rng.sample(list(network.numbers), rng.randint(1, num_workers))
+                    for name in names:
+                        network.cut(name)
+                    time.sleep(rng.choice((0.3, 1.5, 5.0)))
+                    rng.shuffle(names)
+                    for name in names:
+                        network.heal(name)
+                    tally["cuts"] += 1
+                cluster.wait()
+            assert_same(folder, expected)
+            shutil.rmtree(folder)
+            tally["runs"] += 1
+            tally["longest_s"] = max(tally["longest_s"], round(time.monotonic() - started, 1))
+    return tally
+
+
 def rank_arguments(rows, folder, delay_us, *more):
     return ("--data", rows, "--output", folder / "d_dual.jsonl", "--scores-output",
             folder / "scores.jsonl", "--run-dir", folder / "run", "--on-bad-row", "quarantine",
@@ -218,6 +334,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worker-kills", type=int, default=20)
     parser.add_argument("--coordinator-kills", type=int, default=3)
+    parser.add_argument("--cuts", type=int, default=0, help="of the network, instead of kills")
     parser.add_argument("--faults", type=float, default=0.0, help="share of messages, 0 to 0.3")
     parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--workers", type=int, default=4)
@@ -226,8 +343,11 @@ def main():
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     rows = write_rows(args.work / "rows.jsonl", args.rows)
-    tally = chaos(rows, args.work, args.worker_kills, args.coordinator_kills, args.seed,
-                  args.faults, args.workers)
+    if args.cuts:
+        tally = partitions(rows, args.work, args.cuts, args.seed, args.workers)
+    else:
+        tally = chaos(rows, args.work, args.worker_kills, args.coordinator_kills, args.seed,
+                      args.faults, args.workers)
     print(json.dumps({**tally, "differing_bytes": 0}))
 
 

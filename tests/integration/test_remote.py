@@ -150,11 +150,7 @@ def test_a_worker_with_other_models_is_refused_by_name(rows, expected, tmp_path)
 @pytest.fixture(scope="module")
 def keys(midpo, tmp_path_factory):
     """Folder with key pairs head, friend and stranger; allowed lists the friend."""
-    folder = tmp_path_factory.mktemp("keys")
-    for name in ("head", "friend", "stranger"):
-        midpo.run_ok("keygen", "--output", folder / name)
-    (folder / "allowed").write_bytes((folder / "friend.pub").read_bytes())
-    return folder
+    return chaos_remote.make_keys(tmp_path_factory.mktemp("keys"), ("head", "friend", "stranger"))
 
 
 def keyed(keys, who):
@@ -192,3 +188,22 @@ def test_plaintext_beyond_the_loopback_is_refused(rows, tmp_path):
     for address in ("tcp://192.0.2.7:5555", "tcp://0.0.0.0:5555", "tcp://*:5555"):
         with Cluster(rows, tmp_path, 0, address=address) as cluster:
             assert cluster.coordinator.wait(timeout=15) == 2
+
+
+def test_a_cut_cable_costs_time_and_nothing_else(few_rows, few_expected, keys, tmp_path):
+    reason = chaos_remote.why_no_network()
+    if reason:
+        pytest.skip(reason)
+    with chaos_remote.Network(["w0", "w1"]) as network, chaos_remote.keyed_cluster(
+            few_rows, tmp_path, network, keys, delay_us=60_000) as cluster:
+        wait_for(lambda: cluster.words("coordinator").count("worker_ready") == 2)
+        network.cut("w0")
+        wait_for_words(cluster, "coordinator", "worker_lost worker=w0 reason=.silent")
+        network.cut("w1")
+        time.sleep(1.0)  # shorter than it takes to be missed
+        network.heal("w0")
+        network.heal("w1")
+        wait_for(lambda: cluster.words("coordinator").count("worker_ready worker=w0") == 2)
+        cluster.wait()
+        assert "worker_lost worker=w1" not in cluster.words("coordinator")
+    assert_same(tmp_path, few_expected)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`midpo rank` with `midpo worker` processes on real (tiny, random) models."""
+import shutil
+
+import pytest
+from chaos_remote import free_port
+
+
+def rank_arguments(midpo, world, folder, *more, **options):
+    arguments = midpo.rank_arguments(world, world / "rows.jsonl", folder / "d_dual.jsonl",
+                                     scores_output=folder / "scores.jsonl", dtype="float32",
+                                     **options)
+    return (*arguments, *more)
+
+
+@pytest.fixture(scope="module")
+def expected(midpo, world, tmp_path_factory):
+    """d_dual.jsonl and scores.jsonl without workers."""
+    folder = tmp_path_factory.mktemp("alone")
+    midpo.run_ok(*rank_arguments(midpo, world, folder))
+    return [(folder / name).read_bytes() for name in ("d_dual.jsonl", "scores.jsonl")]
+
+
+def start_cluster(midpo, world, folder, num_workers, *worker_options):
+    address = f"tcp://127.0.0.1:{free_port()}"
+    job = midpo.start(*rank_arguments(midpo, world, folder, "--listen", address))
+    workers = [midpo.start("worker", "--connect", address, "--threads", 1, "--give-up-after", 30,
+                           *worker_options) for _ in range(num_workers)]
+    return job, workers
+
+
+def finish(process, timeout=60):
+    _, errors = process.communicate(timeout=timeout)
+    return process.returncode, errors.decode()
+
+
+@pytest.mark.parametrize("num_workers", (1, 3))
+def test_d_dual_does_not_depend_on_worker_processes(num_workers, midpo, world, expected, tmp_path):
+    job, workers = start_cluster(midpo, world, tmp_path, num_workers)
+    for process in (job, *workers):
+        status, errors = finish(process)
+        assert status == 0, errors
+    assert [(tmp_path / name).read_bytes() for name in ("d_dual.jsonl", "scores.jsonl")] == expected
+
+
+def test_a_worker_finds_the_models_elsewhere(midpo, world, expected, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(world, elsewhere)
+    job, workers = start_cluster(midpo, world, tmp_path, 1, "--model-map", f"{world}={elsewhere}")
+    for process in (job, *workers):
+        status, errors = finish(process)
+        assert status == 0, errors
+    assert (tmp_path / "d_dual.jsonl").read_bytes() == expected[0]
+
+
+def test_a_worker_with_another_model_in_its_place_refuses(midpo, world, tmp_path):
+    swapped = tmp_path / "swapped"
+    shutil.copytree(world / "reward", swapped / "cost")
+    shutil.copytree(world / "cost", swapped / "reward")
+    job, workers = start_cluster(midpo, world, tmp_path, 1, "--model-map", f"{world}={swapped}")
+    try:
+        status, errors = finish(workers[0])
+        assert status == midpo.EXIT_USAGE and "model has content" in errors, errors
+    finally:
+        job.kill()
+        job.communicate()
