@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 #include <utility>
+
+#include "runtime/transport/spoken_time.h"
+#include "runtime/transport/worker_admission.h"
 
 namespace midpo {
 namespace {
@@ -14,22 +16,11 @@ constexpr std::size_t kEndedKept = 4096;
 /// Answers to strangers are cheap to lose: they ask again.
 constexpr std::size_t kMaxReplies = 4096;
 
-double seconds(WorkerTable::Clock::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 /// Lets a worker that has said goodbye go, when its session's link is gone already.
 Message acknowledgement(const Envelope& envelope) {
   Message message;
   message.envelope.ack = envelope.seq;
   return message;
-}
-
-std::string spoken(double number) {
-  std::ostringstream text;
-  text.precision(1);
-  text << std::fixed << number << " s";
-  return text.str();
 }
 
 }  // namespace
@@ -63,29 +54,19 @@ void WorkerTable::reply(const PeerId& peer, const Envelope& to, Message message)
   replies_.push_back({peer, std::move(message)});
 }
 
-std::optional<Refusal> WorkerTable::objection(const Hello& hello) const {
-  const bool differs =
-      !options_.numerics.empty() && !hello.numerics.empty() && hello.numerics != options_.numerics;
-  if (differs && !options_.allows_mixed) {
-    return Refusal{ErrorCode::kConfig,
-                   "worker " + hello.name + " computes with " + hello.numerics + ", the job with " +
-                       options_.numerics +
-                       ": values would differ; use the same build and kind of device, or allow "
-                       "mixed workers"};
+std::optional<std::string> WorkerTable::objection(const PeerId& peer, const Hello& hello) const {
+  if (sessions_.count(peer) == 0 && sessions_.size() >= options_.max_workers) {
+    return "the job has its " + std::to_string(options_.max_workers) +
+           " workers; more are not allowed";
   }
-  if (sessions_.size() >= options_.max_workers) {
-    return Refusal{ErrorCode::kTransport, "the job has its " +
-                                              std::to_string(options_.max_workers) +
-                                              " workers; more are not allowed"};
-  }
-  return std::nullopt;
+  return options_.allows_mixed ? std::nullopt : objection_to(hello, options_.numerics);
 }
 
 bool WorkerTable::open(const PeerId& peer, const Message& message, Clock::time_point now) {
   const auto hello = body_of<Hello>(message);
-  if (const auto refusal = objection(hello)) {
-    events_.push_back(WorkerRefused{peer, refusal->text});
-    reply(peer, message.envelope, to_message(*refusal));
+  if (const auto reason = objection(peer, hello)) {
+    events_.push_back(WorkerRefused{peer, *reason});
+    reply(peer, message.envelope, to_message(Refusal{ErrorCode::kConfig, *reason}));
     return false;
   }
   if (const auto old = sessions_.find(peer); old != sessions_.end()) {
@@ -133,9 +114,12 @@ std::vector<WorkerEvent> WorkerTable::receive(const PeerId& peer, Message messag
     }
   } catch (const Error& error) {
     // A checksum was right, so this is no accident of the network.
-    reply(peer, envelope, to_message(Refusal{ErrorCode::kTransport, error.what()}));
-    if (knows(peer, envelope))
-      end(sessions_.find(peer), std::string("broke the protocol: ") + error.what());
+    reply(peer, envelope, to_message(Refusal{error.code(), error.what()}));
+    const bool is_broken = error.code() == ErrorCode::kTransport;
+    if (knows(peer, envelope)) {
+      end(sessions_.find(peer),
+          (is_broken ? "broke the protocol: " : "was refused: ") + std::string(error.what()));
+    }
   }
   return take_events();
 }
@@ -188,21 +172,9 @@ void WorkerTable::handle(Session& session, const Message& message) {
 }
 
 void WorkerTable::note_ready(Session& session, const Ready& ready) {
-  const auto& wanted = options_.welcome.models;
-  require(session.state != State::kReady && ready.credits >= 1, ErrorCode::kTransport,
-          "ready twice, or without credits");
-  require(ready.models.size() == wanted.size(), ErrorCode::kTransport,
-          "loaded another number of models than the job has");
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    require(ready.models[i].content == wanted[i].content, ErrorCode::kCheckpoint,
-            "the " + wanted[i].role + " model has content " + ready.models[i].content +
-                ", the job's has " + wanted[i].content);
-    const bool is_same =
-        wanted[i].numerics.empty() || ready.models[i].numerics == wanted[i].numerics;
-    require(is_same || options_.allows_mixed, ErrorCode::kConfig,
-            "the " + wanted[i].role + " model computes with " + ready.models[i].numerics +
-                ", the job with " + wanted[i].numerics);
-  }
+  require(session.state != State::kReady, ErrorCode::kTransport, "a worker is ready only once");
+  const auto reason = objection_to(ready, options_.welcome.models, options_.allows_mixed);
+  if (reason) throw Error(ErrorCode::kConfig, *reason);
   if (session.state == State::kLoading) session.state = State::kReady;
   session.credits = std::min(ready.credits, options_.max_credits);
   events_.push_back(WorkerReady{session.worker, session.credits});
@@ -293,7 +265,7 @@ std::vector<WorkerEvent> WorkerTable::tick(Clock::time_point now) {
     if (session.link.is_dead(now)) {
       const Hello hello = session.hello;
       deaths_.note_silent(hello.name, hello.instance, computing(session), now);
-      end(current, "silent for " + spoken(seconds(now - session.link.last_heard())));
+      end(current, "silent for " + spoken_time(now - session.link.last_heard()));
       // A supervisor may have started it anew before its silence was noticed.
       for (const auto& [peer, other] : sessions_) {
         if (other.hello.name != hello.name) continue;
@@ -301,8 +273,8 @@ std::vector<WorkerEvent> WorkerTable::tick(Clock::time_point now) {
       }
     } else if (late != nullptr) {
       const std::uint64_t task = late->task;
-      end(current, "held task " + std::to_string(task) + " for " +
-                       spoken(seconds(now - late->since)) + ", beyond its deadline");
+      end(current, "held task " + std::to_string(task) + " for " + spoken_time(now - late->since) +
+                       ", beyond its deadline");
       suspect({task});
     }
   }
@@ -368,27 +340,6 @@ void WorkerTable::finish(const std::string& reason) {
 bool WorkerTable::is_settled() const {
   return std::all_of(sessions_.begin(), sessions_.end(),
                      [](const auto& entry) { return entry.second.link.num_unacknowledged() == 0; });
-}
-
-std::vector<std::string> WorkerTable::describe(Clock::time_point now) const {
-  std::vector<std::string> lines;
-  for (const auto& [peer, session] : sessions_) {
-    std::ostringstream line;
-    line << "worker " << session.hello.name << " (" << session.hello.host << ", pid "
-         << session.hello.pid << "): ";
-    if (session.state == State::kLoading) line << "loads models";
-    if (session.state == State::kDraining) line << "drains, ";
-    if (session.state != State::kLoading && session.held.empty()) line << "waits for a task";
-    const char* separator = "computes ";
-    for (const Held& held : session.held) {
-      line << separator << "task " << held.task << " attempt " << held.attempt << " since "
-           << spoken(seconds(now - held.since));
-      separator = ", ";
-    }
-    line << "; heard " << spoken(seconds(now - session.link.last_heard())) << " ago";
-    lines.push_back(line.str());
-  }
-  return lines;
 }
 
 }  // namespace midpo

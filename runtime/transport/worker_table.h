@@ -139,7 +139,7 @@ class WorkerTable {
   };
   using Sessions = std::map<PeerId, Session>;
 
-  std::optional<Refusal> objection(const Hello& hello) const;
+  std::optional<std::string> objection(const PeerId& peer, const Hello& hello) const;
   bool is_stale(const Envelope& envelope) const;
   bool knows(const PeerId& peer, const Envelope& envelope) const;
   bool may_begin(const PeerId& peer, const Envelope& envelope) const;

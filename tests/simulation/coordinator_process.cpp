@@ -127,8 +127,10 @@ void CoordinatorProcess::note(const TaskFailed& failed) {
 }
 
 void CoordinatorProcess::note(const WorkerLost& lost) {
-  check(lost.reason.find("broke the protocol") == std::string::npos,
-        std::to_string(lost.worker) + " " + lost.reason);
+  for (const char* accusation : {"broke the protocol", "was refused"}) {
+    check(lost.reason.find(accusation) == std::string::npos,
+          std::to_string(lost.worker) + " " + lost.reason);
+  }
   world().note(std::to_string(lost.worker) + " is lost: " + lost.reason);
   std::erase(workers_, lost.worker);
   desk_.lose(lost.worker);

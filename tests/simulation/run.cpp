@@ -14,7 +14,7 @@ namespace midpo::simulation {
 namespace {
 
 /// Far more than any run needs: whoever goes round in circles without time passing is caught.
-constexpr std::uint64_t kMaxSteps = 5'000'000;
+constexpr std::uint64_t kMaxSteps = 1'000'000;
 
 class Run {
  public:
