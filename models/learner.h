@@ -176,6 +176,9 @@ class Learner {
 
   virtual LearnerMemory memory() const { return {}; }
 
+  /// What is known to be wrong with its other ranks; empty: nothing. From any thread, at any time.
+  virtual std::string problem() const { return {}; }
+
   /// FLOPs of the least work for accumulate(): for the fraction-of-limit report.
   virtual double least_flops(std::span<const TrainingRow> rows) const = 0;
 };

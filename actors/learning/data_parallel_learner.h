@@ -38,6 +38,7 @@ class DataParallelLearner final : public Learner {
     own_->export_weights(directory);
   }
   LearnerMemory memory() const override { return own_->memory(); }
+  std::string problem() const override { return collective_->problem(); }
   double least_flops(std::span<const TrainingRow> rows) const override {
     return own_->least_flops(rows);
   }

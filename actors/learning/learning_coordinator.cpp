@@ -175,6 +175,16 @@ void check_deadlines(Pointer self) {
   finish(self);
 }
 
+/// A rank that is lost while its learner waits for rows.
+void check_ranks(Pointer self) {
+  LearningCoordinatorState& state = self->state;
+  for (std::size_t i = 0; i < state.sessions.size() && !state.company->is_stopping(); ++i) {
+    const std::string problem = state.sessions[i]->problem();
+    if (problem.empty()) continue;
+    stop_job(self, Error(ErrorCode::kTransport, state.job->learners[i].name + ": " + problem));
+  }
+}
+
 void tick(Pointer self) {
   LearningCoordinatorState& state = self->state;
   if (state.reporter && !state.company->is_stopping()) {
@@ -184,7 +194,10 @@ void tick(Pointer self) {
   if (stop_requested() && !state.company->is_stopping()) {
     stop_job(self, Error(ErrorCode::kShutdown, "stopped on request; continue with --resume"));
   }
+  const bool is_scored = state.blocks_supplied == state.blocks->size();
+  if (state.crew && is_scored && state.crew->ledger().is_idle()) state.crew->dismiss();
   if (state.crew && report_requested()) state.crew->report(Clock::now());
+  check_ranks(self);
   check_deadlines(self);
   self->delayed_send(self, kTick, CoordinatorTick{});
 }
@@ -247,6 +260,7 @@ LearningCoordinatorActor::behavior_type learning_coordinator(
   state.blocks = std::make_shared<const std::vector<ScoreBlock>>(plan_scores(*job));
   state.job = std::move(job);
   state.listener = std::move(listener);
+  state.sessions = resources->sessions;
   state.company = std::make_unique<Company>(self, number(Stage::kCount));
   state.start = Clock::now();
   begin_progress(state, *resources);

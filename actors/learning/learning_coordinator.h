@@ -28,6 +28,7 @@ struct LearningCoordinatorState {
   std::shared_ptr<const LearningJob> job;
   caf::actor listener;  ///< gets the LearningFinished
   std::shared_ptr<const std::vector<ScoreBlock>> blocks;
+  std::vector<std::shared_ptr<TrainingSession>> sessions;  ///< their learners' threads own them
   std::unique_ptr<Company> company;
   std::unique_ptr<ScorerCrew> crew;  ///< null where nothing is scored
   StoreActor store;

@@ -24,6 +24,8 @@ class TrainingSession {
   const std::string& name() const { return job_.name; }
   std::uint64_t steps_done() const { return state_.global_step; }
   const TrainerState& state() const { return state_; }
+  /// What stopped its learner's other ranks; empty: nothing. From any thread.
+  std::string problem() const { return learner_->problem(); }
   bool is_trained() const { return state_.global_step == plan_.num_steps(); }
 
   /// Whether the evaluation rows are to be evaluated before the next step.

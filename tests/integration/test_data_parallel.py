@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -148,6 +149,32 @@ def test_a_lost_rank_is_named_and_the_run_resumes_to_the_same_bits(blow, reason,
     midpo.run_ok(*arguments, "--resume")
     assert weights_of(output) == unbroken[0]
     assert metrics_of(output) == unbroken[1]
+
+
+def test_a_rank_lost_while_rows_are_scored_is_named(midpo, tmp_path):
+    program = midpo.BINARY.parent / "tests" / "support" / "stub_learn"
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    rows = [{"prompt_ids": [5], "response_0_ids": [1, i], "response_1_ids": [2, i],
+             "better_response_id": 0, "safer_response_id": 0, "is_response_0_safe": True,
+             "is_response_1_safe": False} for i in range(900)]
+    midpo.write_jsonl(tmp_path / "rows.jsonl", rows)
+    for name in ("base", "reward", "cost"):
+        (tmp_path / name).mkdir()
+    process = subprocess.Popen(
+        [program, "--data", tmp_path / "rows.jsonl", "--model", tmp_path / "base", "--reward-model",
+         tmp_path / "reward", "--cost-model", tmp_path / "cost", "--output", tmp_path / "out",
+         "--ranks", "2", "--scorers", "1", "--tile-us", "2000000"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: (tmp_path / "out.run" / "plan.json").exists(), process)
+    ranks = children_of(process.pid)
+    assert len(ranks) == 2, "each expert has ranks of its own"
+    begin = time.monotonic()
+    os.kill(ranks[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == midpo.EXIT_FAILED
+    assert f"rank 1 (process {ranks[0]}) was killed by signal 9".encode() in errors, errors.decode()
+    assert time.monotonic() - begin < 20, "it was only noticed when it was needed"
 
 
 def test_ranks_do_not_outlive_rank_0(toy, midpo, tmp_path):
