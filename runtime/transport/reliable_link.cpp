@@ -7,7 +7,11 @@
 namespace midpo {
 
 ReliableLink::ReliableLink(std::uint64_t session, const LinkOptions& options, Clock::time_point now)
-    : options_(options), session_(session), last_sent_(now), last_heard_(now), ack_at_(now) {}
+    : options_(options),
+      session_(session),
+      beat_at_(now + options.heartbeat),
+      last_heard_(now),
+      ack_at_(now) {}
 
 void ReliableLink::set_job(std::string job, std::uint64_t epoch) {
   job_ = std::move(job);
@@ -50,36 +54,45 @@ void ReliableLink::stamp(Envelope& envelope) const {
   envelope.ack = delivered_;
 }
 
+ReliableLink::Clock::duration ReliableLink::patience_with(const Message& message) const {
+  std::size_t size_bytes = message.body.size();
+  for (const Frame& frame : message.frames) size_bytes += frame.size();
+  const std::chrono::duration<double> travel(static_cast<double>(size_bytes) /
+                                             options_.slowest_bytes_per_second);
+  return options_.resend_after + std::chrono::duration_cast<Clock::duration>(travel);
+}
+
 std::vector<Message> ReliableLink::due(Clock::time_point now) {
   std::vector<Message> wire;
   for (InFlight& sent : in_flight_) {
     if (now < sent.resend_at) continue;
-    sent.wait = std::min(2 * sent.wait, options_.resend_limit);
+    sent.wait = std::max(sent.wait, std::min(2 * sent.wait, options_.resend_limit));
     sent.resend_at = now + sent.wait;
     wire.push_back(sent.message);
     ++num_resent_;
   }
-  while (!waiting_.empty() && in_flight_.size() < options_.window) {
-    waiting_.front().envelope.seq = next_seq_++;
-    wire.push_back(waiting_.front());
-    in_flight_.push_back(
-        {std::move(waiting_.front()), now + options_.resend_after, options_.resend_after});
+  while (may_send_more()) {
+    Message& message = waiting_.front();
+    message.envelope.seq = next_seq_++;
+    wire.push_back(message);
+    const Clock::duration wait = patience_with(message);
+    in_flight_.push_back({std::move(message), now + wait, wait});
     waiting_.pop_front();
   }
-  const bool is_ack_due = owes_ack_ && now >= ack_at_;
-  const bool is_heartbeat_due = now - last_sent_ >= options_.heartbeat;
-  if (wire.empty() && (is_ack_due || is_heartbeat_due)) wire.emplace_back();
-  if (wire.empty()) return wire;
+  // A heartbeat does not wait for other messages to end: large ones may be lost where it is not.
+  const bool is_ack_due = owes_ack_ && wire.empty() && now >= ack_at_;
+  if (is_ack_due || now >= beat_at_) {
+    wire.emplace_back();
+    beat_at_ = now + options_.heartbeat;
+  }
   for (Message& message : wire) stamp(message.envelope);
-  owes_ack_ = false;
-  last_sent_ = now;
+  if (!wire.empty()) owes_ack_ = false;
   return wire;
 }
 
 ReliableLink::Clock::time_point ReliableLink::next_wake() const {
-  if (!waiting_.empty() && in_flight_.size() < options_.window) return last_sent_;
-  Clock::time_point wake =
-      std::min(last_sent_ + options_.heartbeat, last_heard_ + options_.dead_after);
+  if (may_send_more()) return Clock::time_point::min();
+  Clock::time_point wake = std::min(beat_at_, last_heard_ + options_.dead_after);
   if (owes_ack_) wake = std::min(wake, ack_at_);
   for (const InFlight& sent : in_flight_) wake = std::min(wake, sent.resend_at);
   return wake;

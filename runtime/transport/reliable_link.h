@@ -14,11 +14,12 @@ namespace midpo {
 struct LinkOptions {
   using Duration = std::chrono::steady_clock::duration;
 
-  Duration heartbeat = std::chrono::seconds(1);            ///< longest silence of ours
-  Duration dead_after = std::chrono::seconds(3);           ///< of their silence
+  Duration heartbeat = std::chrono::seconds(1);
+  Duration dead_after = std::chrono::seconds(3);           ///< of the other side's silence
   Duration ack_delay = std::chrono::milliseconds(20);      ///< hoping for a message to carry it
-  Duration resend_after = std::chrono::milliseconds(500);  ///< doubled with each resend ...
+  Duration resend_after = std::chrono::milliseconds(300);  ///< doubled with each resend ...
   Duration resend_limit = std::chrono::seconds(4);         ///< ... up to this
+  double slowest_bytes_per_second = 10e6;                  ///< a large message has longer
   std::size_t window = 32;  ///< messages sent and not acknowledged; more wait here
 };
 
@@ -40,7 +41,7 @@ class ReliableLink {
   std::vector<Message> receive(Message message, Clock::time_point now);
 
   /// What to put on the wire now: new messages within the window, those whose acknowledgement is
-  /// late, or else a heartbeat if one is due or an acknowledgement is owed.
+  /// late, and a heartbeat if one is due or an acknowledgement is owed.
   std::vector<Message> due(Clock::time_point now);
 
   /// When due() or is_dead() has something new, if nothing arrives or is sent before.
@@ -62,6 +63,8 @@ class ReliableLink {
 
   void take_ack(std::uint64_t ack);
   void stamp(Envelope& envelope) const;
+  Clock::duration patience_with(const Message& message) const;
+  bool may_send_more() const { return !waiting_.empty() && in_flight_.size() < options_.window; }
 
   LinkOptions options_;
   std::string job_;
@@ -71,7 +74,7 @@ class ReliableLink {
   std::uint64_t next_seq_ = 1;
   std::deque<Message> waiting_;     ///< not sent yet
   std::deque<InFlight> in_flight_;  ///< by seq
-  Clock::time_point last_sent_;
+  Clock::time_point beat_at_;
 
   std::uint64_t delivered_ = 0;             ///< all up to this seq
   std::map<std::uint64_t, Message> early_;  ///< arrived before one they follow

@@ -55,15 +55,37 @@ TEST(ReliableLink, ResendsLaterAndLaterUntilAcknowledged) {
   ReliableLink from(1, options, kStart);
   from.send(numbered(1));
   EXPECT_EQ(from.due(kStart).size(), 1U);
-  EXPECT_TRUE(from.due(kStart + milliseconds(499)).empty());
-  EXPECT_EQ(from.due(kStart + milliseconds(500)).size(), 1U);
-  EXPECT_TRUE(from.due(kStart + milliseconds(1499)).empty());
-  EXPECT_EQ(from.due(kStart + milliseconds(1500)).size(), 1U);
+  EXPECT_TRUE(from.due(kStart + milliseconds(299)).empty());
+  EXPECT_EQ(from.due(kStart + milliseconds(300)).size(), 1U);
+  EXPECT_TRUE(from.due(kStart + milliseconds(899)).empty());
+  EXPECT_EQ(from.due(kStart + milliseconds(900)).size(), 1U);
   Message ack;
   ack.envelope.ack = 1;
   from.receive(ack, kStart + seconds(2));
   EXPECT_TRUE(from.due(kStart + seconds(90)).empty());
   EXPECT_EQ(from.num_unacknowledged(), 0U);
+}
+
+TEST(ReliableLink, GivesALargeMessageTimeToTravel) {
+  ReliableLink from(1, {}, kStart);
+  Message large = numbered(1);
+  large.frames.emplace_back(20'000'000);
+  from.send(std::move(large));
+  from.due(kStart);
+  EXPECT_EQ(from.due(kStart + milliseconds(2299)).size(), 1U);  // a heartbeat
+  EXPECT_EQ(from.num_resent(), 0U);
+  from.due(kStart + milliseconds(2300));
+  EXPECT_EQ(from.num_resent(), 1U);
+}
+
+TEST(ReliableLink, BeatsWhileItResends) {
+  ReliableLink from(1, {}, kStart);
+  from.send(numbered(1));
+  int num_beats = 0;
+  for (auto now = kStart; now <= kStart + seconds(3); now += milliseconds(10)) {
+    for (const Message& message : from.due(now)) num_beats += message.envelope.seq == 0 ? 1 : 0;
+  }
+  EXPECT_EQ(num_beats, 3);
 }
 
 TEST(ReliableLink, KeepsItsWindow) {

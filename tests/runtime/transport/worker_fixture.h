@@ -2,6 +2,7 @@
 // One coordinator's table and some workers' sessions with a wire between them that a test can cut.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -70,15 +71,22 @@ class Wire {
     note(table.tick(now));
     for (auto& [name, worker] : workers) {
       note(name, worker.tick(now));
-      for (Message& message : worker.due(now)) {
-        if (!is_cut) note(table.receive(name, std::move(message), now));
+      for (const Message& message : worker.due(now)) {
+        for (int copy = copies_of(message); copy > 0; --copy) to_table(name, message);
       }
     }
-    for (auto& [peer, message] : table.due(now)) {
-      const auto worker = workers.find(peer);
-      if (!is_cut && worker != workers.end())
-        note(peer, worker->second.receive(std::move(message), now));
+    for (const auto& [peer, message] : table.due(now)) {
+      for (int copy = copies_of(message); copy > 0; --copy) to_worker(peer, message);
     }
+  }
+
+  void to_table(const std::string& name, const Message& message) {
+    note(table.receive(name, message, now));
+  }
+
+  void to_worker(const std::string& name, const Message& message) {
+    const auto worker = workers.find(name);
+    if (worker != workers.end()) note(name, worker->second.receive(message, now));
   }
 
   /// The number of the only worker that is ready.
@@ -90,8 +98,14 @@ class Wire {
   std::map<std::string, std::vector<SessionEvent>> at_worker;
   Clock::time_point now{};
   bool is_cut = false;
+  std::function<int(const Message&)> faults;  ///< how many copies of a message arrive; none: one
 
  private:
+  int copies_of(const Message& message) const {
+    if (is_cut) return 0;
+    return faults ? faults(message) : 1;
+  }
+
   void note(std::vector<WorkerEvent> events) {
     at_table.insert(at_table.end(), events.begin(), events.end());
   }
