@@ -80,7 +80,14 @@ void WorkerProcess::arrive(Message message) {
     return;
   }
   window_.note_received(message.envelope);
-  note(session_.receive(std::move(message), now()));
+  const std::uint64_t epoch = message.envelope.epoch;
+  const auto events = session_.receive(std::move(message), now());
+  for (const SessionEvent& event : events) {
+    if (!std::holds_alternative<JobOffered>(event)) continue;
+    check(epoch >= epoch_, habits_.name + " follows a coordinator that another has replaced");
+    epoch_ = epoch;
+  }
+  note(events);
   pump();
 }
 
@@ -98,7 +105,7 @@ void WorkerProcess::pump() {
   set_alarm(session_.next_wake());
 }
 
-void WorkerProcess::note(std::vector<SessionEvent> events) {
+void WorkerProcess::note(const std::vector<SessionEvent>& events) {
   for (const SessionEvent& event : events) {
     std::visit([this](const auto& what) { note(what); }, event);
   }

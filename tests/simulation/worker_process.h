@@ -53,7 +53,7 @@ class WorkerProcess : public Process {
   void on_alarm() override { pump(); }
   void arrive(Message message);
   void pump();
-  void note(std::vector<SessionEvent> events);
+  void note(const std::vector<SessionEvent>& events);
   void note(const JobOffered& offered);
   void note(const TaskGiven& given);
   void note(const WeightsGiven&) {}
@@ -74,6 +74,7 @@ class WorkerProcess : public Process {
   WindowWatch window_;
   std::uint64_t listener_;
   std::uint64_t newest_session_ = 0;
+  std::uint64_t epoch_ = 0;  ///< of the coordinator it works for
 
   std::deque<TaskGiven> desk_;  ///< the first is being computed if is_computing_
   bool is_computing_ = false;
