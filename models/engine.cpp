@@ -13,6 +13,7 @@
 #include "models/load_cuda.h"
 #include "models/mixture.h"
 #include "models/packing.h"
+#include "models/weight_pool.h"
 
 namespace midpo {
 namespace {
@@ -66,7 +67,8 @@ std::int64_t count_parameters(const ModelConfig& config, const WeightFiles& file
 
 }  // namespace
 
-std::unique_ptr<OpenedModel> open_model(const ModelOptions& options, LinearCalls calls) {
+std::unique_ptr<OpenedModel> open_model(const ModelOptions& options, LinearCalls calls,
+                                        WeightSharing sharing) {
   ModelConfig config = load_model_config(options.path);
   // A sequence no longer than the window never meets it.
   if (config.sliding_window) {
@@ -76,11 +78,14 @@ std::unique_ptr<OpenedModel> open_model(const ModelOptions& options, LinearCalls
   require_loadable(options.path, config, *files);
   std::shared_ptr<const Backend> backend = make_backend(options.device);
   backend->enter_thread();
+  WeightPool::instance().drop_unused();
   ContentHash content = hash_model(*files, read_small_file(options.path + "/config.json"));
-  OpenedAdapters opened = open_adapters(options, config, *files, content.hex());
+  const std::string base_content = content.hex();
+  OpenedAdapters opened = open_adapters(options, config, *files, base_content);
   if (!opened.identity.empty()) content = content_hash(content.hex() + opened.identity);
   // The reader sees the adapters where they are: moving the vector does not move them.
-  WeightReader reader(*files, opened.adapters, options.dtype, backend->device(), calls);
+  WeightReader reader(*files, opened.adapters, options.dtype, backend->device(), calls,
+                      sharing == WeightSharing::kShared ? base_content : std::string());
   return std::make_unique<OpenedModel>(OpenedModel{std::move(config), std::move(files), content,
                                                    std::move(opened.adapters), std::move(backend),
                                                    reader});

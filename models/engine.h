@@ -23,9 +23,13 @@ struct OpenedModel {
   WeightReader reader;
 };
 
+/// Weights that are trained must be a model's own; frozen ones are shared (WeightPool).
+enum class WeightSharing { kOwn, kShared };
+
 /// @throws Error(kCheckpoint) naming every missing or misshapen tensor, kDevice.
 std::unique_ptr<OpenedModel> open_model(const ModelOptions& options,
-                                        LinearCalls calls = LinearCalls::kBatches);
+                                        LinearCalls calls = LinearCalls::kBatches,
+                                        WeightSharing sharing = WeightSharing::kOwn);
 
 ModelInfo describe_model(const ModelOptions& options, const OpenedModel& model);
 

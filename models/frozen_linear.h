@@ -33,6 +33,9 @@ class FrozenLinear {
   /// kBatchesAndDecoding, and on accelerators, it is operator().
   at::Tensor decode(const at::Tensor& x_MK) const;
 
+  /// Whether a copy of this has the same weights.
+  bool is_shared() const { return weight_.use_count() > 1; }
+
   std::int64_t num_inputs() const { return num_inputs_; }
   std::int64_t num_outputs() const { return num_outputs_; }
 

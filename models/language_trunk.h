@@ -35,7 +35,7 @@ template <class EngineType>
 std::shared_ptr<const EngineType> load_language_trunk(const ModelOptions& options,
                                                       LinearCalls calls = LinearCalls::kBatches) {
   return guard_engine("loading " + options.path, [&] {
-    std::unique_ptr<OpenedModel> model = open_model(options, calls);
+    std::unique_ptr<OpenedModel> model = open_model(options, calls, WeightSharing::kShared);
     auto engine = std::make_shared<const EngineType>(options, *model);
     model->files->check_unchanged();
     require_batch_invariance(engine->decoder());

@@ -57,7 +57,8 @@ class ScoreEngine final : public Scorer, public Engine {
 
 std::shared_ptr<const Scorer> make_score_engine(const ModelOptions& options) {
   return guard_engine("loading " + options.path, [&] {
-    std::unique_ptr<OpenedModel> model = open_model(options);
+    std::unique_ptr<OpenedModel> model =
+        open_model(options, LinearCalls::kBatches, WeightSharing::kShared);
     require(model->config.score_head.has_value(), ErrorCode::kCheckpoint,
             options.path + ": " + model->config.architecture +
                 " has no score head; wanted a reward or cost model such as LlamaForScore");

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "models/weight_pool.h"
 #include "runtime/core/error.h"
 
 namespace midpo {
@@ -80,13 +81,34 @@ at::ScalarType scalar_type(DType dtype) {
   return dtype == DType::kFloat32 ? at::kFloat : at::kBFloat16;
 }
 
-at::Tensor WeightReader::read(const std::string& name) const { return read_stacked({name}); }
+std::string WeightReader::pool_key(const std::string& kind, const std::string& name) const {
+  return content_ + '/' + kind + '/' + std::to_string(static_cast<int>(dtype_)) + '/' +
+         device_.str() + '/' + std::to_string(static_cast<int>(calls_)) + '/' + name;
+}
+
+at::Tensor WeightReader::shared(const std::string& kind, const std::string& name,
+                                const std::function<at::Tensor()>& make) const {
+  if (content_.empty()) return make();
+  return WeightPool::instance().tensor(pool_key(kind, name), make);
+}
+
+FrozenLinear WeightReader::shared_linear(const std::string& name,
+                                         const std::function<FrozenLinear()>& make) const {
+  if (content_.empty()) return make();
+  return WeightPool::instance().linear(pool_key("linear", name), make);
+}
+
+at::Tensor WeightReader::read(const std::string& name) const {
+  return shared("tensor", name, [&] { return read_stacked({name}); });
+}
 
 at::Tensor WeightReader::read_float(const std::string& name) const {
-  const StoredTensor& stored = files_.require_tensor(name);
-  at::Tensor values = at::empty(stored.shape, at::TensorOptions().dtype(at::kFloat));
-  copy_into(stored, values);
-  return values.to(device_);
+  return shared("float", name, [&] {
+    const StoredTensor& stored = files_.require_tensor(name);
+    at::Tensor values = at::empty(stored.shape, at::TensorOptions().dtype(at::kFloat));
+    copy_into(stored, values);
+    return values.to(device_);
+  });
 }
 
 at::Tensor WeightReader::read_stacked(const std::vector<std::string>& names) const {
@@ -106,13 +128,17 @@ at::Tensor WeightReader::read_stacked(const std::vector<std::string>& names) con
 AdaptedLinear WeightReader::read_linear(const std::vector<std::string>& modules,
                                         bool has_bias) const {
   std::vector<std::string> weights, biases;
+  std::string name;
   for (const std::string& module : modules) {
     weights.push_back(module + ".weight");
     biases.push_back(module + ".bias");
+    name += module + ',';
   }
   AdaptedLinear linear;
-  linear.base =
-      FrozenLinear(read_stacked(weights), has_bias ? read_stacked(biases) : at::Tensor(), calls_);
+  linear.base = shared_linear(name, [&] {
+    return FrozenLinear(read_stacked(weights), has_bias ? read_stacked(biases) : at::Tensor(),
+                        calls_);
+  });
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < modules.size(); ++i) {
     std::int64_t num_outputs = files_.require_tensor(weights[i]).shape[0];
@@ -123,7 +149,8 @@ AdaptedLinear WeightReader::read_linear(const std::vector<std::string>& modules,
 }
 
 FrozenLinear WeightReader::read_plain_linear(const std::string& name) const {
-  return {read(name), at::Tensor(), calls_};
+  return shared_linear(name,
+                       [&] { return FrozenLinear(read_stacked({name}), at::Tensor(), calls_); });
 }
 
 void WeightReader::add_update(const std::string& module, std::int64_t offset,

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,9 +37,17 @@ class WeightReader {
  public:
   /// @param adapters  outlive the reader.
   /// @param calls  what the projections will be called with.
+  /// @param content  hash_model() of the files, in hex: their weights are shared through the
+  ///   WeightPool; empty: they are this reader's alone.
   WeightReader(const WeightFiles& files, std::span<const Adapter> adapters, DType dtype,
-               at::Device device, LinearCalls calls = LinearCalls::kBatches)
-      : files_(files), adapters_(adapters), dtype_(dtype), device_(device), calls_(calls) {}
+               at::Device device, LinearCalls calls = LinearCalls::kBatches,
+               std::string content = {})
+      : files_(files),
+        adapters_(adapters),
+        dtype_(dtype),
+        device_(device),
+        calls_(calls),
+        content_(std::move(content)) {}
 
   /// In the model's dtype.
   at::Tensor read(const std::string& name) const;
@@ -53,6 +62,11 @@ class WeightReader {
 
  private:
   at::Tensor read_stacked(const std::vector<std::string>& names) const;
+  at::Tensor shared(const std::string& kind, const std::string& name,
+                    const std::function<at::Tensor()>& make) const;
+  FrozenLinear shared_linear(const std::string& name,
+                             const std::function<FrozenLinear()>& make) const;
+  std::string pool_key(const std::string& kind, const std::string& name) const;
   void add_update(const std::string& module, std::int64_t offset, std::int64_t num_outputs,
                   AdaptedLinear& linear) const;
 
@@ -61,6 +75,7 @@ class WeightReader {
   DType dtype_;
   at::Device device_;
   LinearCalls calls_;
+  std::string content_;
 };
 
 }  // namespace midpo

@@ -5,6 +5,7 @@
 //                          |-> safety expert, helpfulness expert -> router
 #include "actors/commands/command.h"
 #include "actors/observe_options.h"
+#include "actors/online/online_run.h"
 #include "actors/pipeline/pipeline_run.h"
 
 namespace midpo {
@@ -26,6 +27,9 @@ class RunCommand : public Command {
 
   int run() override {
     const Observation observation(observe_);
+    if (config_.mode == "online") {
+      return run_online(online_config(config_), table_.resolved_yaml(), load_engines());
+    }
     return run_pipeline(config_, table_.resolved_yaml(), load_engines());
   }
 

@@ -1,36 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/learning/learning_setup.h"
-#include "actors/learning/learner_ranks.h"
 
 #include <algorithm>
-#include <filesystem>
 
+#include "actors/learning/learner_ranks.h"
 #include "actors/learning/learning_rows.h"
+#include "actors/learning/score_models.h"
 #include "actors/row_lines.h"
 #include "runtime/core/atomic_file.h"
 
 namespace midpo {
 namespace {
-
-/// The template of a model's own tokenizer, as an index into job.templates.
-std::uint32_t add_template(LearningJob& job, const ComputeConfig& compute,
-                           const std::string& model) {
-  auto made = load_template(compute, model);
-  const auto same = [&](const auto& other) {
-    if (!other || !made) return other == made;
-    return other->kind() == made->kind() &&
-           other->tokenizer().content() == made->tokenizer().content();
-  };
-  const auto found = std::ranges::find_if(job.templates, same);
-  const auto index = static_cast<std::uint32_t>(found - job.templates.begin());
-  if (found == job.templates.end()) job.templates.push_back(std::move(made));
-  return index;
-}
-
-const std::string& path_of(Role role, const TrainingConfig& config) {
-  if (role == Role::kReward) return config.reward_model;
-  return role == Role::kCost ? config.cost_model : config.model;
-}
 
 /// The frozen models that some learner's rows are scored by, each once.
 std::vector<Role> roles_of(const LearningRequest& request) {
@@ -43,52 +23,6 @@ std::vector<Role> roles_of(const LearningRequest& request) {
   std::ranges::sort(roles);
   roles.erase(std::unique(roles.begin(), roles.end()), roles.end());
   return roles;
-}
-
-void add_templates(const LearningRequest& request, LearningJob& job) {
-  const TrainingConfig& config = request.config;
-  // What is trained sees the training template; the template option is the score models'.
-  ComputeConfig training = config.compute;
-  training.template_name = "training";
-  add_template(job, training, config.model);
-  for (const Role role : roles_of(request)) {
-    JobModel model{role, {}, 0, 0};
-    if (role != Role::kReference) {
-      model.tokenizer = add_template(job, config.compute, path_of(role, config));
-    }
-    job.models.push_back(std::move(model));
-  }
-}
-
-void load_score_models(const LearningRequest& request, const EngineFactory& engines,
-                       LearningJob& job) {
-  const TrainingConfig& config = request.config;
-  const std::vector<std::string> devices = scorer_devices(config);
-  for (JobModel& model : job.models) {
-    model.path = std::filesystem::absolute(path_of(model.role, config)).lexically_normal().string();
-    for (const std::string& device : devices) {
-      const ModelOptions options =
-          model_options(config.compute, path_of(model.role, config), device,
-                        std::string(role_name(model.role)) + "_model");
-      model.replicas.push_back(model.role == Role::kReference
-                                   ? engines.load_reference_model(options)
-                                   : engines.load_score_model(options));
-    }
-  }
-  if (job.models.empty()) return;
-  const ModelInfo& info = job.models.front().replicas.front()->info();
-  job.tile_tokens = config.tile_tokens > 0 ? config.tile_tokens : info.tile_tokens;
-  const auto num_models = static_cast<std::uint32_t>(job.models.size());
-  const bool is_cpu = info.device == "cpu";
-  const std::size_t automatic =
-      is_cpu ? num_cores() : std::max<std::size_t>(devices.size(), num_models);
-  const bool is_remote = !config.remote.listen.empty();
-  job.num_scorers = config.scorers > 0 ? static_cast<std::uint32_t>(config.scorers) * num_models
-                    : is_remote        ? 0
-                                       : static_cast<std::uint32_t>(automatic);
-  const std::uint32_t num_expected = job.num_scorers + (is_remote ? kExpectedLanes : 0);
-  job.max_blocks_in_flight = std::clamp<std::uint32_t>(8 * num_expected, 16, 1024);
-  job.overlaps = config.overlap == "yes" || (config.overlap == "auto" && !is_cpu);
 }
 
 std::optional<std::uint32_t> model_index(const LearningJob& job, std::optional<Role> role) {
@@ -204,7 +138,7 @@ PreparedLearning prepare_learning(const LearningRequest& request, const Learning
   job.max_length = config.compute.max_length;
   job.on_bad_row = config.on_bad_row == "fail" ? BadRowPolicy::kFail : BadRowPolicy::kQuarantine;
   job.task_deadline_seconds = config.task_deadline_seconds;
-  add_templates(request, job);
+  add_score_models(config, roles_of(request), job);
   const bool is_dialogue = request.learners.front().wish.objective == Objective::kSft;
   const RowSet train = read_rows(config.data, is_dialogue, job);
   RowSet eval;
@@ -212,7 +146,8 @@ PreparedLearning prepare_learning(const LearningRequest& request, const Learning
   for (std::size_t i = 0; i < request.learners.size(); ++i) {
     job.learners.push_back(make_learner_job(request, i, folder, job, train, eval));
   }
-  load_score_models(request, engines, job);
+  load_score_models(config, engines, job);
+  job.overlaps = overlaps(config, job);
   job.trains_together = !request.is_sequential;
   job.overlaps = job.overlaps && !request.is_sequential;
   if (request.ranking) {

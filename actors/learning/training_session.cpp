@@ -82,6 +82,7 @@ void TrainingSession::restore() {
   learner_->load_state(found->state_path);
   state_ = found->state;
   saved_entries_ = state_.log_history.size();
+  saved_step_ = state_.global_step;
   log::info("resumed", {{"model", job_.name}, {"step", state_.global_step}});
 }
 
@@ -115,27 +116,32 @@ LossReport TrainingSession::accumulate(std::span<const TrainingRow> rows, const 
   return total;
 }
 
-TrainingSession::Step TrainingSession::train(std::span<const TrainingRow> rows) {
+TrainingSession::Step TrainingSession::train(std::span<const TrainingRow> rows,
+                                             std::span<const NamedNumber> figures) {
   const double learning_rate = job_.schedule.rate_at(state_.global_step);
   const BatchCount count = count_all(*learner_, rows);
   LossReport report;
   double norm = 0.0;
-  try {
-    if (state_.global_step == 0) learner_->check_start(rows);
-    report = accumulate(rows, count);
-    if (state_.global_step == 0) check_start(report, rows, count);
-    norm = learner_->apply(learning_rate);
-  } catch (const Error& error) {
-    if (error.code() == ErrorCode::kNumerics) save();
-    throw Error(error.code(), describe(rows) + ": " + error.what());
-  }
+  std::vector<NamedNumber> values(figures.begin(), figures.end());
+  if (!rows.empty()) try {
+      if (state_.global_step == 0) learner_->check_start(rows);
+      report = accumulate(rows, count);
+      if (state_.global_step == 0) check_start(report, rows, count);
+      norm = learner_->apply(learning_rate);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kNumerics) save();
+      throw Error(error.code(), describe(rows) + ": " + error.what());
+    }
   ++state_.global_step;
   state_.num_rows += rows.size();
   state_.num_tokens += static_cast<std::uint64_t>(report.num_tokens);
   state_.epoch = plan_.epochs_after(state_.global_step);
-  std::vector<NamedNumber> values = means_of(report, count, "");
-  values.push_back({"learning_rate", learning_rate});
-  values.push_back({"grad_norm", norm});
+  if (!rows.empty()) {
+    const std::vector<NamedNumber> means = means_of(report, count, "");
+    values.insert(values.begin(), means.begin(), means.end());
+    values.push_back({"learning_rate", learning_rate});
+    values.push_back({"grad_norm", norm});
+  }
   values.push_back({"epoch", state_.epoch});
   values.push_back({"num_tokens", static_cast<double>(state_.num_tokens)});
   log(values);
@@ -201,6 +207,7 @@ void TrainingSession::save() {
   if (state_.log_history.size() == saved_entries_) return;
   checkpoints_.write(state_, [&](const std::string& path) { learner_->save_state(path); });
   saved_entries_ = state_.log_history.size();
+  saved_step_ = state_.global_step;
 }
 
 void TrainingSession::publish() {

@@ -23,6 +23,7 @@ class TrainingSession {
 
   const std::string& name() const { return job_.name; }
   std::uint64_t steps_done() const { return state_.global_step; }
+  std::uint64_t steps_saved() const { return saved_step_; }  ///< in the newest checkpoint
   const TrainerState& state() const { return state_; }
   /// What stopped its learner's other ranks; empty: nothing. From any thread.
   std::string problem() const { return learner_->problem(); }
@@ -38,7 +39,8 @@ class TrainingSession {
   /// One optimizer step on the plan's rows for steps_done(); writes its metrics and, when due, a
   /// checkpoint. @throws Error(kNumerics) naming step and rows for a loss or gradient that is not
   /// finite; the state before the step is saved first.
-  Step train(std::span<const TrainingRow> rows);
+  /// @param figures  more metrics of the step. Without rows the step changes no weights.
+  Step train(std::span<const TrainingRow> rows, std::span<const NamedNumber> figures = {});
 
   /// Writes the metrics of the evaluation rows under TRL's eval_ names.
   void evaluate(std::span<const TrainingRow> rows);
@@ -62,6 +64,7 @@ class TrainingSession {
   BatchPlan plan_;
   CheckpointStore checkpoints_;
   TrainerState state_;
+  std::uint64_t saved_step_ = 0;
   std::size_t saved_entries_ = 0;  ///< of log_history in the newest checkpoint
   std::unique_ptr<MetricsWriter> metrics_;
   std::unique_ptr<MetricsWriter> board_;

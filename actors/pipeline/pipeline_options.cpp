@@ -37,6 +37,15 @@ void add_router_section(OptionTable& table, PipelineConfig& config) {
   table.add_section("router", section);
 }
 
+void add_online_sections(OptionTable& table, OnlineConfig& config) {
+  OptionTable online("run", "");
+  add_online_options(online, config);
+  table.add_section("online", online);
+  OptionTable generation("run", "");
+  add_sampling_options(generation, config.sampling);
+  table.add_section("generation", generation);
+}
+
 /// The steps and losses of one stage on the run's data, models and devices.
 TrainingConfig stage_config(const TrainingConfig& stage, const TrainingConfig& shared) {
   TrainingConfig config = stage;
@@ -68,6 +77,9 @@ PipelineConfig::PipelineConfig() {
 void add_pipeline_options(OptionTable& table, PipelineConfig& config) {
   add_model_options(table, config);
   table.group("Run");
+  table.choice("mode", &config.mode, {"offline", "online"},
+               "offline: experts and router from labelled rows; online: candidates for the prompts "
+               "of the rows are written, scored, ranked and trained on, round by round");
   table.flag("sequential", &config.is_sequential,
              "Stage after stage: all scores, D_dual, one expert, the other, the router");
   table.flag("dry_run", &config.is_dry_run, "Print the plan and stop before anything is computed");
@@ -78,6 +90,16 @@ void add_pipeline_options(OptionTable& table, PipelineConfig& config) {
   add_scoring_options(table, config.shared);
   add_expert_section(table, config.expert);
   add_router_section(table, config);
+  add_online_sections(table, config.online);
+}
+
+OnlineConfig online_config(const PipelineConfig& config) {
+  OnlineConfig online = config.online;
+  online.training = stage_config(config.online.training, config.shared);
+  online.training.data = config.shared.data;
+  online.training.output = config.shared.output;
+  online.policy = config.policy;
+  return online;
 }
 
 LearningRequest expert_stage(const PipelineConfig& config, const std::string& resolved) {

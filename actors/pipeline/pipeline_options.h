@@ -4,6 +4,7 @@
 #include <string>
 
 #include "actors/learning/midpo_learners.h"
+#include "actors/online/online_options.h"
 
 namespace midpo {
 
@@ -19,6 +20,8 @@ struct PipelineConfig {
   std::string router_device;
   std::string policy = "dual";
   std::string scores_output;
+  OnlineConfig online;
+  std::string mode = "offline";
   bool is_sequential = false;
   bool is_dry_run = false;
 };
@@ -37,6 +40,9 @@ struct PipelineFolder {
   std::string router_state() const { return dir + "/state/router"; }
   std::string manifest() const { return dir + "/manifest.json"; }
 };
+
+/// What the online mode works on: the run's data, models and devices.
+OnlineConfig online_config(const PipelineConfig& config);
 
 /// The first stage: rows are scored and ranked while both experts train.
 LearningRequest expert_stage(const PipelineConfig& config, const std::string& resolved);

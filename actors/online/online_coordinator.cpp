@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/online/online_coordinator.h"
+
+#include <algorithm>
+
+#include "actors/error_boundary.h"
+#include "actors/online/online_learner_actor.h"
+#include "actors/online/round_desk_actor.h"
+#include "actors/online/round_generator_actor.h"
+#include "actors/stop_request.h"
+#include "actors/store_actor.h"
+#include "runtime/observe/trace.h"
+
+namespace midpo {
+namespace {
+
+using Pointer = OnlineCoordinatorActor::stateful_pointer<OnlineCoordinatorState>;
+using Clock = OnlineCoordinatorState::Clock;
+
+constexpr std::chrono::milliseconds kTick{100};
+constexpr std::chrono::seconds kStopLimit{60};
+
+/// By the order in which they are stopped.
+enum class Stage : std::size_t { kGenerating, kScoring, kLearning, kStoring, kCount };
+
+std::size_t number(Stage stage) { return static_cast<std::size_t>(stage); }
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void finish(Pointer self) {
+  OnlineCoordinatorState& state = self->state;
+  state.outcome.scoring = state.crew->figures();
+  state.outcome.wall_seconds = seconds_since(state.start);
+  if (state.reporter) state.reporter->finish(state.progress, Clock::now());
+  caf::anon_send(state.listener,
+                 OnlineFinished{std::make_shared<const OnlineOutcome>(std::move(state.outcome))});
+  self->quit();
+}
+
+void stop_job(Pointer self, std::optional<Error> error) {
+  OnlineCoordinatorState& state = self->state;
+  if (error && !state.outcome.error) state.outcome.error = std::move(error);
+  if (state.company->is_stopping()) return;
+  if (!state.outcome.error) state.crew->dismiss();
+  state.company->stop(Clock::now() + kStopLimit + task_deadline(*state.job));
+  if (state.company->advance_stop()) finish(self);
+}
+
+void admit_rounds(Pointer self) {
+  OnlineCoordinatorState& state = self->state;
+  const OnlineJob& job = *state.job;
+  while (!state.company->is_stopping() && state.next_round < job.num_rounds() &&
+         state.next_round <= state.steps_done + job.max_staleness) {
+    const auto weights = state.published.find(job.version_of(state.next_round));
+    if (weights == state.published.end()) return;
+    for (const RoundGeneratorActor& generator : state.generators) {
+      self->send(generator, GenerateRound{state.next_round, weights->second});
+    }
+    ++state.next_round;
+  }
+}
+
+void note_published(Pointer self, const PublishedWeights& weights) {
+  OnlineCoordinatorState& state = self->state;
+  state.published[weights.version] = weights;
+  state.published.erase(state.published.begin(),
+                        state.published.lower_bound(state.job->version_of(state.steps_done)));
+  admit_rounds(self);
+}
+
+void note_step(Pointer self, const StepTaken& step) {
+  OnlineCoordinatorState& state = self->state;
+  const std::uint64_t round = step.steps_done - 1;
+  state.outcome.max_policy_lag =
+      std::max(state.outcome.max_policy_lag, round - state.job->version_of(round));
+  state.steps_done = step.steps_done;
+  state.last_progress = Clock::now();
+  LearnerFigures& figures = state.outcome.learner;
+  figures.steps_done = step.steps_done;
+  figures.rows += step.num_rows;
+  figures.tokens += step.num_tokens;
+  figures.last_loss = step.loss;
+  figures.seconds += step.seconds;
+  state.progress.rows_done += step.num_rows;
+  state.progress.tokens_done += step.num_tokens;
+  state.progress.fraction =
+      static_cast<double>(step.steps_done) / static_cast<double>(state.job->num_rounds());
+  state.progress.note =
+      "round " + std::to_string(step.steps_done) + "/" + std::to_string(state.job->num_rounds());
+  admit_rounds(self);
+}
+
+void plan_block(Pointer self, const BlockLookedUp& looked) {
+  self->state.crew->add_block(looked);
+  self->send(self->state.desk, BlockPlanned{looked.block, looked.known});
+}
+
+void note_down(Pointer self, const caf::down_msg& down) {
+  OnlineCoordinatorState& state = self->state;
+  const auto who = state.company->leave(down.source);
+  if (!who) return;
+  if (down.reason && down.reason != caf::exit_reason::normal) {
+    std::optional<Error> error = from_caf_error(down.reason, *who);
+    if (state.crew->knows(down.source)) error = state.crew->lose(down.source, *error);
+    if (error) stop_job(self, *error);
+  }
+  if (state.company->is_stopping() && state.company->advance_stop()) finish(self);
+}
+
+std::optional<Error> overdue_round(const OnlineCoordinatorState& state, Clock::time_point now) {
+  if (now - state.last_progress < task_deadline(*state.job)) return std::nullopt;
+  return Error(ErrorCode::kInternal,
+               "round " + std::to_string(state.steps_done) + " has not ended in " +
+                   std::to_string(static_cast<int>(state.job->task_deadline_seconds)) +
+                   " s; the limit is task_deadline_seconds");
+}
+
+void tick(Pointer self) {
+  OnlineCoordinatorState& state = self->state;
+  const auto now = Clock::now();
+  self->delayed_send(self, kTick, CoordinatorTick{});
+  if (report_requested()) state.crew->report(now);
+  if (state.company->is_stopping()) {
+    const std::string late = state.company->late(now);
+    if (late.empty()) return;
+    state.outcome.error = Error(ErrorCode::kInternal, "these did not stop in time: " + late);
+    finish(self);
+    return;
+  }
+  if (state.reporter) state.reporter->update(state.progress, now);
+  if (stop_requested()) {
+    stop_job(self, Error(ErrorCode::kShutdown, "stopped on request; continue with --resume"));
+  } else if (auto error = state.crew->tick(now)) {
+    stop_job(self, std::move(error));
+  } else if (auto late = overdue_round(state, now)) {
+    stop_job(self, std::move(late));
+  }
+}
+
+void spawn_all(Pointer self, const std::shared_ptr<OnlineResources>& resources) {
+  OnlineCoordinatorState& state = self->state;
+  const auto& job = state.job;
+  const OnlineCoordinatorActor me = self;
+  Company& company = *state.company;
+  state.store = self->spawn<caf::detached>(store_actor, job, resources->store);
+  company.join(state.store, "store", number(Stage::kStoring));
+  const OnlineLearnerActor learner = self->spawn<caf::detached>(
+      online_learner_actor, job, resources->session, resources->learner, me);
+  company.join(learner, job->learner.name, number(Stage::kLearning));
+  state.desk = self->spawn(round_desk_actor, job, state.store, learner, me);
+  company.join(state.desk, "round desk", number(Stage::kScoring));
+  self->send(state.store, StorePeers{me, {state.desk}, WriterActor{}});
+  state.crew =
+      std::make_unique<ScorerCrew>(self, job, me, state.store, company, number(Stage::kScoring));
+  for (std::uint32_t i = 0; i < job->generation.num_generators; ++i) {
+    state.generators.push_back(
+        self->spawn<caf::detached>(round_generator_actor, job, i, me, state.desk));
+    company.join(state.generators.back(), "generator " + std::to_string(i),
+                 number(Stage::kGenerating));
+  }
+}
+
+}  // namespace
+
+OnlineCoordinatorActor::behavior_type online_coordinator(Pointer self,
+                                                         std::shared_ptr<const OnlineJob> job,
+                                                         std::shared_ptr<OnlineResources> resources,
+                                                         caf::actor listener) {
+  install_error_boundary(self);
+  trace::begin_job();
+  OnlineCoordinatorState& state = self->state;
+  state.job = std::move(job);
+  state.listener = std::move(listener);
+  state.company = std::make_unique<Company>(self, number(Stage::kCount));
+  state.start = state.last_progress = Clock::now();
+  state.steps_done = state.next_round = resources->session->steps_done();
+  state.published = WeightsShelf(state.job->weights_dir).list();
+  if (state.job->shows_progress) {
+    state.reporter = make_progress("online", ProgressStyle::kAuto, state.start);
+  }
+  self->set_down_handler([self](const caf::down_msg& down) { note_down(self, down); });
+  spawn_all(self, resources);
+  self->delayed_send(self, kTick, CoordinatorTick{});
+  return {
+      [self](const BlockLookedUp& looked) { plan_block(self, looked); },
+      [self](const PullWork& pull) { self->state.crew->pull(pull.worker); },
+      [self](const TileCommitted& committed) { self->state.crew->commit(committed); },
+      [self](const TileFailed& failed) {
+        if (const auto dead = self->state.crew->fail(failed)) stop_job(self, dead->error);
+      },
+      [self](const ScorerJoined& joined) { self->state.crew->adopt(joined); },
+      [self](const ScorerLeft& left) { self->state.crew->release(left); },
+      [self](const WeightsAreLive&) { ++self->state.outcome.confirmations; },
+      [self](const VersionPublished& published) { note_published(self, published.weights); },
+      [self](const RoundBlockDone& done) { self->state.crew->forget_block(done.block); },
+      [self](const StepTaken& step) { note_step(self, step); },
+      [self](const LearnerFinished&) { stop_job(self, std::nullopt); },
+      [self](CoordinatorTick) { tick(self); },
+  };
+}
+
+OnlineOutcome run_online_job(std::shared_ptr<const OnlineJob> job,
+                             std::shared_ptr<OnlineResources> resources) {
+  caf::actor_system_config config;
+  config.set("scheduler.max-threads", std::size_t{2});
+  config.set("scheduler.policy", caf::atom("sharing"));
+  caf::actor_system system(config);
+  caf::scoped_actor listener(system);
+  const OnlineCoordinatorActor coordinator =
+      system.spawn(online_coordinator, std::move(job), std::move(resources), caf::actor(listener));
+  listener->monitor(coordinator);
+  OnlineOutcome outcome;
+  listener->receive([&](const OnlineFinished& finished) { outcome = *finished.outcome; },
+                    [&](const caf::down_msg& down) {
+                      outcome.error = from_caf_error(down.reason, "coordinator");
+                    });
+  return outcome;
+}
+
+}  // namespace midpo

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/online/round_desk.h"
+
+#include <algorithm>
+
+#include "actors/row_lines.h"
+#include "actors/tokenizer_actor.h"
+#include "runtime/core/atomic_file.h"
+#include "runtime/data/row_json.h"
+
+namespace midpo {
+namespace {
+
+PreferenceRow preference_row(const OnlineJob& job, const WrittenRow& written,
+                             std::uint64_t version) {
+  const GeneratedRow& row = written.row;
+  const auto& prompts = job.prompts;
+  PreferenceRow made = *std::ranges::find(prompts, row.prompt->row, &PreferenceRow::row);
+  made.json = with_fields(written.json, {{"policy_version", std::to_string(version)}});
+  for (const GeneratedResponse& response : row.responses) {
+    if (made.prompt_ids.empty()) {
+      made.responses.push_back(response.text);
+    } else {
+      made.response_ids.push_back(response.tokens);
+    }
+  }
+  made.is_response_safe.assign(row.responses.size(), std::nullopt);
+  return made;
+}
+
+/// The row with only the two responses of a pair, the winner first.
+PreferenceRow pair_row(const PreferenceRow& row, const RankDecision& decision) {
+  PreferenceRow pair = row;
+  const auto keep = [&](auto& all) {
+    if (all.empty()) return;
+    all = {all[static_cast<std::size_t>(decision.winner)],
+           all[static_cast<std::size_t>(decision.loser)]};
+  };
+  keep(pair.responses);
+  keep(pair.response_ids);
+  return pair;
+}
+
+RankDecision decide_row(const RankJob& ranking, Collapse collapse,
+                        const std::vector<const std::vector<double>*>& values) {
+  if (collapse != Collapse::kNone) {
+    return {.is_kept = false, .reason = filter_reason::kIdenticalTokens};
+  }
+  RowEvidence evidence;
+  evidence.rewards = *values[0];
+  evidence.costs = *values[1];
+  return decide(ranking.policy, evidence, ranking.tie_margin);
+}
+
+double mean(const std::vector<std::optional<std::vector<double>>>& rows) {
+  double sum = 0.0;
+  double count = 0.0;
+  for (const auto& row : rows) {
+    for (const double value : *row) sum += value;
+    count += static_cast<double>(row->size());
+  }
+  return sum / std::max(count, 1.0);
+}
+
+}  // namespace
+
+RoundDesk::RoundDesk(std::shared_ptr<const OnlineJob> job) : job_(std::move(job)) {}
+
+std::shared_ptr<TokenizedBlock> RoundDesk::candidates_block(std::uint64_t round,
+                                                            Round& open) const {
+  std::ranges::sort(open.rows, {},
+                    [](const WrittenRow& written) { return written.row.prompt->row; });
+  auto source = std::make_shared<RowBlock>();
+  source->num_rows = open.rows.size();
+  for (const WrittenRow& row : open.rows) {
+    source->rows.push_back(preference_row(*job_, row, job_->version_of(round)));
+  }
+  return tokenize_block(*job_->ranking, std::move(source));
+}
+
+std::shared_ptr<const TokenizedBlock> RoundDesk::open_block(Round& round, std::uint64_t index,
+                                                            std::shared_ptr<TokenizedBlock> block) {
+  auto source = std::make_shared<RowBlock>(*block->source);
+  source->index = index;
+  block->source = std::move(source);
+  KnownScores scores(job_->models.size());
+  for (const std::uint32_t model : block->models) scores[model].resize(block->source->rows.size());
+  round.scores[index] = std::move(scores);
+  round.blocks[index] = block;
+  return block;
+}
+
+std::shared_ptr<const TokenizedBlock> RoundDesk::add(const RoundPartGenerated& part) {
+  const std::uint64_t wanted = job_->version_of(part.round);
+  require(part.version == wanted, ErrorCode::kStalePolicy,
+          "generator " + std::to_string(part.generator) + " wrote round " +
+              std::to_string(part.round) + " with weights of version " +
+              std::to_string(part.version) + ", wanted " + std::to_string(wanted));
+  Round& round = rounds_[part.round];
+  round.rows.insert(round.rows.end(), part.rows->begin(), part.rows->end());
+  if (++round.num_parts < job_->generation.num_generators) return nullptr;
+  return open_block(round, 2 * part.round, candidates_block(part.round, round));
+}
+
+bool RoundDesk::put(std::uint64_t block, std::uint32_t model, std::size_t first_row,
+                    std::span<const std::optional<std::vector<double>>> values) {
+  const auto round = rounds_.find(block / 2);
+  if (round == rounds_.end()) return false;  // a second result of a finished round
+  KnownScores& scores = round->second.scores.at(block);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    auto& slot = scores[model][first_row + i];
+    if (!slot) slot = values[i];
+  }
+  return std::ranges::all_of(scores, [](const auto& rows) {
+    return std::ranges::all_of(rows, [](const auto& row) { return row.has_value(); });
+  });
+}
+
+std::shared_ptr<const TokenizedBlock> RoundDesk::rank(std::uint64_t index) {
+  Round& round = rounds_.at(index);
+  const TokenizedBlock& candidates = *round.blocks.at(2 * index);
+  const KnownScores& scores = round.scores.at(2 * index);
+  std::vector<PreferenceRow> kept;
+  std::string lines;
+  for (std::size_t i = 0; i < candidates.source->rows.size(); ++i) {
+    const PreferenceRow& row = candidates.source->rows[i];
+    const std::vector<const std::vector<double>*> values{&*scores[0][i], &*scores[1][i]};
+    const RankDecision decision = decide_row(*job_->ranking, candidates.collapses[i], values);
+    lines += score_line(*job_->ranking, row, values, decision);
+    if (decision.is_kept) kept.push_back(pair_row(row, decision));
+  }
+  write_file_atomically(job_->rounds_dir + "/round-" + std::to_string(index) + ".jsonl", lines);
+  auto pairs = pairs_block(std::move(kept), round);
+  round.figures = {{"pairs", static_cast<double>(round.pairs.size())},
+                   {"scores/reward", mean(scores[0])},
+                   {"scores/cost", mean(scores[1])}};
+  return round.pairs.empty() ? nullptr : open_block(round, 2 * index + 1, std::move(pairs));
+}
+
+/// The pairs as the reference model takes them, and, without its values yet, as the learner does.
+std::shared_ptr<TokenizedBlock> RoundDesk::pairs_block(std::vector<PreferenceRow> kept,
+                                                       Round& round) const {
+  const std::uint32_t tokenizer = job_->models[job_->reference_model].tokenizer;
+  auto block = std::make_shared<TokenizedBlock>();
+  auto source = std::make_shared<RowBlock>();
+  block->models = {job_->reference_model};
+  block->tokens.resize(job_->templates.size());
+  block->contents.resize(job_->templates.size());
+  for (PreferenceRow& row : kept) {
+    TokenizedRow pair = tokenize_row(row, job_->templates[tokenizer].get(), job_->max_length);
+    if (pair.collapse != Collapse::kNone) continue;  // two texts, one sequence of this tokenizer
+    TrainingRow& trained = round.pairs.emplace_back();
+    trained.row = row.row;
+    trained.tokens = pair.tokens;
+    block->contents[tokenizer].push_back(hash_tokens(pair.tokens));
+    block->packed_tokens.push_back(count_packed_tokens(pair.tokens));
+    block->tokens[tokenizer].push_back(std::move(pair.tokens));
+    source->rows.push_back(std::move(row));
+  }
+  source->num_rows = source->rows.size();
+  block->source = std::move(source);
+  return block;
+}
+
+RoundReady RoundDesk::finish(std::uint64_t index) {
+  const auto found = rounds_.find(index);
+  Round& round = found->second;
+  for (std::size_t i = 0; i < round.pairs.size(); ++i) {
+    const std::vector<double>& reference =
+        *round.scores.at(2 * index + 1)[job_->reference_model][i];
+    round.pairs[i].reference_chosen = reference[0];
+    round.pairs[i].reference_rejected = reference[1];
+  }
+  const std::uint64_t version = job_->version_of(index);
+  round.figures.push_back({"policy_lag", static_cast<double>(index - version)});
+  RoundReady ready{index, version,
+                   std::make_shared<const std::vector<TrainingRow>>(std::move(round.pairs)),
+                   std::make_shared<const std::vector<NamedNumber>>(std::move(round.figures))};
+  rounds_.erase(found);
+  return ready;
+}
+
+}  // namespace midpo

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""midpo run --mode online: what is trained depends on no timing, and on the weights it says."""
+import argparse
+import json
+import random
+import shutil
+import signal
+import time
+
+import pytest
+import toy_world
+
+NUM_ROUNDS = 6
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory, midpo):
+    """A base model that writes, score models that see every answer as safe, prompts, experts."""
+    folder = tmp_path_factory.mktemp("online_toy")
+    toy_world.write_world(folder, argparse.Namespace(seed=6, sft_rows=200, preferences=40,
+                                                     prompts=24))
+    midpo.run_ok("sft", "--model", folder / "init", "--data", folder / "sft.jsonl", "--output",
+                 folder / "sft", "--dtype", "float32", "--epochs", 2, "--batch-size", 16,
+                 "--learning-rate", "2e-3")
+    short = ("--model", folder / "sft", "--data", folder / "preferences_train.jsonl", "--max-steps",
+             6, "--batch-size", 8, "--learning-rate", "1e-3", "--dtype", "float32")
+    for name in ("reward", "cost"):
+        midpo.run_ok(name, *short, "--output", folder / name)
+    midpo.run_ok("expert", "--kind", "both", *short, "--reward-model", folder / "reward",
+                 "--cost-model", folder / "cost", "--output", folder / "experts")
+    return folder
+
+
+def arguments(toy, output, *more):
+    return ("run", "--mode", "online", "--model", toy / "sft", "--reward-model", toy / "reward",
+            "--cost-model", toy / "cost", "--data", toy / "prompts_test.jsonl", "--output", output,
+            "--dtype", "float32", "--max-length", 96, "--policy", "dual", "--online.batch-size", 8,
+            "--online.max-steps", NUM_ROUNDS, "--online.learning-rate", "5e-3",
+            "--online.warmup-ratio", 0, "--online.save-steps", 2, "--generation.num-samples", 3,
+            "--generation.max-new-tokens", 24, *more)
+
+
+def result_of(output):
+    """Everything a run makes but its times: rounds, metrics, weights."""
+    rounds = [(output / f"state/rounds/round-{i}.jsonl").read_text() for i in range(NUM_ROUNDS)]
+    metrics = [{k: v for k, v in json.loads(line).items() if k != "time"}
+               for line in (output / "state/metrics.jsonl").read_text().splitlines()]
+    weights = sorted((output / "policy").glob("*.safetensors"))[0].read_bytes()
+    return rounds, metrics, weights
+
+
+@pytest.fixture(scope="module")
+def expected(toy, midpo, tmp_path_factory):
+    """By max_staleness."""
+    folder = tmp_path_factory.mktemp("online")
+    for staleness in (0, 2):
+        midpo.run_ok(*arguments(toy, folder / str(staleness), "--online.max-staleness", staleness))
+    return folder
+
+
+def test_it_trains_on_pairs_of_its_own_candidates(expected):
+    rounds, metrics, _ = result_of(expected / "0")
+    assert [line["step"] for line in metrics] == list(range(1, NUM_ROUNDS + 1))
+    assert sum(line["pairs"] for line in metrics) > 0
+    kept = sum(json.loads(line)["kept"] for text in rounds for line in text.splitlines())
+    assert kept == sum(line["pairs"] for line in metrics)
+
+
+def test_staleness_is_bounded_measured_and_stamped(expected):
+    for staleness in (0, 2):
+        rounds, metrics, _ = result_of(expected / str(staleness))
+        lags = [line["policy_lag"] for line in metrics]
+        assert lags == [min(step, staleness) for step in range(NUM_ROUNDS)]
+        for step, text in enumerate(rounds):
+            versions = {json.loads(line)["policy_version"] for line in text.splitlines()}
+            assert versions == {step - lags[step]}
+    assert result_of(expected / "0") != result_of(expected / "2")
+
+
+def test_actors_and_timing_change_nothing(toy, midpo, expected, tmp_path):
+    for staleness in (0, 2):
+        output = tmp_path / str(staleness)
+        midpo.run_ok(*arguments(toy, output, "--online.max-staleness", staleness, "--scorers", 2,
+                                "--online.generators", 3))
+        assert result_of(output) == result_of(expected / str(staleness))
+
+
+def test_a_round_is_written_by_the_weights_it_names(toy, midpo, expected, tmp_path):
+    """With no checkpoint on the way all versions stay: the last round's prompts, by hand."""
+    output, step = tmp_path / "run", NUM_ROUNDS - 1
+    midpo.run_ok(*arguments(toy, output, "--online.max-staleness", 2, "--online.save-steps", 0))
+    assert result_of(output) == result_of(expected / "2")
+    lines = midpo.read_jsonl(output / f"state/rounds/round-{step}.jsonl")
+    weights = output / f"state/weights/version-{lines[0]['policy_version']}"
+    midpo.run_ok("generate", "--model", toy / "sft", "--adapter", weights, "--data",
+                 toy / "prompts_test.jsonl", "--output", tmp_path / "out.jsonl", "--dtype",
+                 "float32", "--max-length", 96, "--num-samples", 3, "--max-new-tokens", 24,
+                 "--temperature", 1, "--seed", 42 + step)
+    by_hand = [(line["prompt"], line["responses"], line["model"])
+               for line in midpo.read_jsonl(tmp_path / "out.jsonl")]
+    for line in lines:
+        assert (line["prompt"], line["responses"], line["model"]) in by_hand
+
+
+def test_kills_change_nothing(toy, midpo, expected, tmp_path):
+    rng = random.Random(3)
+    command = arguments(toy, tmp_path / "run", "--online.max-staleness", 2, "--resume")
+    hits = 0
+    for _ in range(6):
+        process = midpo.start(*command)
+        time.sleep(rng.uniform(0.2, 1.2))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            hits += 1
+        process.communicate()
+    midpo.run_ok(*command)
+    assert hits > 0
+    assert result_of(tmp_path / "run") == result_of(expected / "2")
+
+
+def test_the_router_can_be_trained_online(toy, midpo, tmp_path):
+    experts = ("--online.learner", "router", "--online.safety-adapter", toy / "experts/safety",
+               "--online.helpfulness-adapter", toy / "experts/helpfulness", "--online.gate-width", 8)
+    midpo.run_ok(*arguments(toy, tmp_path / "a", *experts))
+    midpo.run_ok(*arguments(toy, tmp_path / "b", *experts, "--online.generators", 2))
+    assert result_of(tmp_path / "a") == result_of(tmp_path / "b")
+    assert (tmp_path / "a/policy/router.safetensors").exists()
+
+
+def test_a_missing_version_is_named(toy, midpo, expected, tmp_path):
+    shutil.copytree(expected / "2", tmp_path / "run")
+    # Back to the checkpoint of step 4, whose next rounds need the weights of steps 2 and 3.
+    shutil.rmtree(tmp_path / "run/state/checkpoints" / f"step-{NUM_ROUNDS}")
+    (tmp_path / "run/state/manifest.json").unlink()
+    shutil.rmtree(tmp_path / "run/policy")
+    result = midpo.run(*arguments(toy, tmp_path / "run", "--online.max-staleness", 2, "--resume"))
+    assert result.returncode == midpo.EXIT_USAGE
+    assert "version 2" in result.stderr and "--overwrite" in result.stderr
