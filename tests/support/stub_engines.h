@@ -19,7 +19,7 @@ namespace midpo {
 class HookedScorer : public Scorer {
  public:
   using Hook = std::function<void(std::span<const RowTokens>)>;
-  HookedScorer(std::shared_ptr<const Scorer> inner, Hook hook, const std::string& device)
+  HookedScorer(std::shared_ptr<const Scorer> inner, Hook hook, const std::string& device = "cpu")
       : inner_(std::move(inner)), hook_(std::move(hook)), info_(inner_->info()) {
     info_.device = device;
   }
@@ -90,8 +90,7 @@ class StubEngines : public EngineFactory {
 
   std::shared_ptr<const Scorer> load_score_model(const ModelOptions& options) const override {
     const std::uint64_t salt = content_hash(options.path).low;
-    return std::make_shared<HookedScorer>(make_stub_scorer(salt, tile_tokens), scorer_hook,
-                                          device);
+    return std::make_shared<HookedScorer>(make_stub_scorer(salt, tile_tokens), scorer_hook, device);
   }
   std::shared_ptr<const Scorer> load_reference_model(const ModelOptions& options) const override {
     return load_score_model(options);
