@@ -45,17 +45,22 @@ class Midpo:
         self.threads = threads
 
     def run(self, prompts, new_tokens, adapters=()):
-        # One response at a time uses all threads; several are shared out among generators.
-        alone = ["--generators", "1", "--threads", str(self.threads), "--max-sequences", "1"]
-        many = ["--generators", str(self.threads), "--max-sequences",
-                str(-(-len(prompts) // self.threads))]
+        # All threads in every step, or a generator a thread; the better one counts.
+        count = len(prompts)
+        shapes = [(1, self.threads, count)]
+        if count > 1:
+            shapes.append((self.threads, 1, -(-count // self.threads)))
+        return min((self.run_shape(prompts, new_tokens, adapters, *shape) for shape in shapes),
+                   key=lambda outcome: outcome[1])
+
+    def run_shape(self, prompts, new_tokens, adapters, generators, threads, sequences):
         with tempfile.TemporaryDirectory() as folder:
             data, output = Path(folder) / "in.jsonl", Path(folder) / "out.jsonl"
             data.write_text("".join(json.dumps({"prompt_ids": ids}) + "\n" for ids in prompts))
             table = subprocess.run(
                 [*self.arguments, "--data", str(data), "--output", str(output),
-                 "--max-new-tokens", str(new_tokens), *adapters,
-                 *(alone if len(prompts) == 1 else many)],
+                 "--max-new-tokens", str(new_tokens), *adapters, "--generators", str(generators),
+                 "--threads", str(threads), "--max-sequences", str(sequences)],
                 check=True, capture_output=True, text=True).stdout.splitlines()
             responses = [json.loads(line)["response_ids"] for line in output.open()]
         words = table[2].replace(",", "").split()
@@ -143,8 +148,10 @@ class LlamaCpp:
         if not path.exists():
             write_gguf(model, dtype, path)
         llama_cpp.llama_backend_init()
-        llama_cpp.llama_log_set(llama_cpp.llama_log_callback(lambda *_: None), None)
-        self.threads = threads
+        # Called for as long as the library lives: kept from the garbage collector.
+        self.silence = llama_cpp.llama_log_callback(lambda *_: None)
+        llama_cpp.llama_log_set(self.silence, None)
+        self.threads, self.dtype = threads, dtype
         load = getattr(llama_cpp, "llama_model_load_from_file", None)
         load = load or llama_cpp.llama_load_model_from_file
         self.model = load(str(path).encode(), llama_cpp.llama_model_default_params())
@@ -156,6 +163,8 @@ class LlamaCpp:
         params.n_batch = params.n_ubatch = 2048
         params.n_seq_max = count
         params.n_threads = params.n_threads_batch = self.threads
+        if self.dtype == "float32":  # equal precision: its cache is in half precision otherwise
+            params.type_k = params.type_v = self.api.GGML_TYPE_F32
         make = getattr(self.api, "llama_init_from_model", None)
         make = make or self.api.llama_new_context_with_model
         return make(self.model, params)
