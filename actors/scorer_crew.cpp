@@ -87,7 +87,7 @@ void ScorerCrew::adopt(const ScorerJoined& joined) {
 
 void ScorerCrew::release(const ScorerLeft& left) {
   if (adopted_.erase(left.worker) == 0) return;
-  if (adopted_.empty() && scorers_.empty()) {
+  if (adopted_.empty() && scorers_.empty() && !ledger().is_idle()) {
     alone_since_ = Clock::now();
     log::warn("waiting_for_workers", {{"address", job_->remote->server.address}});
   }
@@ -96,7 +96,8 @@ void ScorerCrew::release(const ScorerLeft& left) {
 }
 
 void ScorerCrew::dismiss() {
-  if (bridge_) caf::anon_send(bridge_, DismissWorkers{});
+  if (bridge_ && !is_dismissed_) caf::anon_send(bridge_, DismissWorkers{});
+  is_dismissed_ = true;
 }
 
 std::string ScorerCrew::name_of(std::uint64_t worker) const {
@@ -160,7 +161,8 @@ std::optional<ScorerCrew::DeadRow> ScorerCrew::fail(const TileFailed& failed) {
   const auto dead =
       failed.killed_worker ? work_.blame(failed.task) : work_.fail(failed.task, is_rows_fault);
   if (!dead) {
-    log::warn("tile_failed", {{"scorer", name_of(failed.worker)}, {"reason", failed.text}});
+    const std::string who = failed.killed_worker ? "a lost worker" : name_of(failed.worker);
+    log::warn("tile_failed", {{"scorer", who}, {"reason", failed.text}});
     hand_out();
     return std::nullopt;
   }
@@ -186,6 +188,7 @@ std::optional<Error> ScorerCrew::lose(const caf::actor_addr& address, const Erro
 
 std::optional<Error> ScorerCrew::tick(Clock::time_point now) {
   hand_out();
+  if (ledger().is_idle()) alone_since_ = now;  // nobody is missed
   if (job_->remote && adopted_.empty() && scorers_.empty() &&
       now - alone_since_ > job_->remote->wait_limit) {
     return Error(ErrorCode::kTransport,

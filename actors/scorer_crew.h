@@ -58,7 +58,7 @@ class ScorerCrew {
   void adopt(const ScorerJoined& joined);
   void release(const ScorerLeft& left);
 
-  /// The job is done: workers of other processes may leave.
+  /// Nothing more is to be computed: workers of other processes may leave.
   void dismiss();
 
   /// @return false if `address` is no scorer of this crew.
@@ -95,6 +95,7 @@ class ScorerCrew {
   std::size_t stage_;
   WorkDesk work_;
   bool saw_last_block_ = false;
+  bool is_dismissed_ = false;
   std::map<std::uint64_t, std::shared_ptr<const TokenizedBlock>> blocks_;
   std::map<std::uint64_t, ScorerActor> scorers_;
   BridgeActor bridge_;  ///< null without workers of other processes

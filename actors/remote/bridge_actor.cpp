@@ -132,12 +132,19 @@ void take_back(BridgeState& state, WorkerId worker, std::uint64_t task) {
   advance(state, worker);
 }
 
+void dismiss(Pointer self) {
+  self->state.is_dismissed = true;
+  self->state.table->finish("the job is done");
+  flush(self);
+}
+
 void note(Pointer self, const WorkerJoined& joined) {
   self->state.desks[joined.worker].name = joined.hello.name;
   log::info("worker_joined", {{"worker", joined.hello.name},
                               {"host", joined.hello.host},
                               {"pid", joined.hello.pid},
                               {"lanes", static_cast<std::uint64_t>(joined.hello.num_lanes)}});
+  if (self->state.is_dismissed) dismiss(self);  // it came too late
 }
 
 void note(Pointer, const WorkerRefused& refused) {
@@ -181,9 +188,10 @@ void note(Pointer self, const TaskFailed& failed) {
 
 void note(Pointer self, const WorkerLost& lost) {
   BridgeState& state = self->state;
-  log::warn("worker_lost", {{"worker", state.desks[lost.worker].name},
-                            {"reason", lost.reason},
-                            {"tiles", static_cast<std::uint64_t>(lost.tasks.size())}});
+  const auto level = state.is_dismissed ? &log::debug : &log::warn;
+  level("worker_lost", {{"worker", state.desks[lost.worker].name},
+                        {"reason", lost.reason},
+                        {"tiles", static_cast<std::uint64_t>(lost.tasks.size())}});
   state.desks.erase(lost.worker);
   for (const std::uint64_t task : lost.tasks) forget_holder(state, task);
   self->send(state.desk, ScorerLeft{lost.worker, lost.reason});
@@ -265,8 +273,11 @@ void tick(Pointer self) {
 
 void stop(Pointer self) {
   // Workers that were not dismissed wait for the coordinator to come back.
-  if (!self->state.is_dismissed) self->quit();
-  self->state.stop_by = Clock::now() + kStopLimit;
+  if (self->state.is_dismissed) {
+    self->state.stop_by = Clock::now() + kStopLimit;
+  } else {
+    self->quit();
+  }
 }
 
 }  // namespace
@@ -288,11 +299,7 @@ BridgeActor::behavior_type bridge_actor(Pointer self, std::shared_ptr<const Scor
       },
       [self](BridgeTick) { tick(self); },
       [self](const RemoteTile& tile) { give(self, tile); },
-      [self](DismissWorkers) {
-        self->state.is_dismissed = true;
-        self->state.table->finish("the job is done");
-        flush(self);
-      },
+      [self](DismissWorkers) { dismiss(self); },
       [self](ReportWaits) { report(self->state); },
       [self](Stop) { stop(self); },
   };

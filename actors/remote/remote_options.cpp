@@ -7,6 +7,12 @@
 #include "runtime/transport/tcp_address.h"
 
 namespace midpo {
+namespace {
+
+/// Workers send values only: far less than tasks or weights may take.
+constexpr std::size_t kMaxFrameBytes = std::size_t{16} << 20;
+
+}  // namespace
 
 void add_remote_options(OptionTable& table, RemoteConfig& config) {
   table.group("Workers of other processes and hosts");
@@ -29,6 +35,7 @@ std::shared_ptr<RemoteJob> make_remote_job(const RemoteConfig& config) {
   auto remote = std::make_shared<RemoteJob>();
   remote->server.address = config.listen;
   remote->server.allows_plaintext = config.insecure_plaintext;
+  remote->server.limits.max_frame_bytes = kMaxFrameBytes;
   if (!config.listen_key.empty()) {
     remote->server.keys = read_secret_key(config.listen_key);
     remote->server.allowed = AllowList::read(config.allowed_keys);

@@ -104,14 +104,17 @@ void report_ready(WorkerState& state) {
     ready.models.push_back({info.content.hex(), info.numerics});
   }
   state.session->ready(state.offer->session, ready);
+  state.is_ready = true;
   log::info("ready",
             {{"job", state.offer->job}, {"credits", static_cast<std::uint64_t>(ready.credits)}});
 }
 
-/// Ready at once if what is loaded is what is wanted; else the loader begins, once at a time.
+/// Ready if what is loaded is what is wanted; else the loader begins, once at a time. Lanes that
+/// still compute for a session that is over are waited for: what they do is nobody's task now.
 void take_offer(Pointer self) {
   WorkerState& state = self->state;
-  if (!state.offer || state.is_loading || state.is_leaving) return;
+  if (!state.offer || state.is_ready || state.is_loading || state.is_leaving) return;
+  if (state.idle_lanes.size() < state.lanes.size()) return;
   const auto& wanted = state.offer->welcome.models;
   if (state.models && state.models->wanted == wanted) {
     report_ready(state);
@@ -125,6 +128,7 @@ void take_offer(Pointer self) {
 void note(Pointer self, const JobOffered& offer) {
   log::info("joined", {{"job", offer.job}});
   self->state.offer = offer;
+  self->state.is_ready = false;
   take_offer(self);
 }
 
@@ -190,6 +194,7 @@ void note_computed(Pointer self, const TaskComputed& computed) {
   }
   ++state.num_computed;
   state.idle_lanes.insert(computed.lane);
+  take_offer(self);
   hand_out(self);
   leave_if_idle(self);
   flush(self);

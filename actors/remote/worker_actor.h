@@ -21,6 +21,7 @@ struct WorkerState {
   std::optional<JobOffered> offer;             ///< of the present session
   std::shared_ptr<const WorkerModels> models;  ///< kept over sessions
   bool is_loading = false;
+  bool is_ready = false;  ///< for the present session
 
   LoaderActor loader;
   std::vector<LaneActor> lanes;

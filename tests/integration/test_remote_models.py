@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`midpo rank` with `midpo worker` processes on real (tiny, random) models."""
+import argparse
 import shutil
 
 import pytest
+import toy_world
 from chaos_remote import free_port
+
+STEPS = ("--dtype", "float32", "--max-steps", 3, "--batch-size", 4, "--warmup-ratio", 0,
+         "--learning-rate", 1e-3)
 
 
 def rank_arguments(midpo, world, folder, *more, **options):
@@ -19,6 +24,18 @@ def expected(midpo, world, tmp_path_factory):
     folder = tmp_path_factory.mktemp("alone")
     midpo.run_ok(*rank_arguments(midpo, world, folder))
     return [(folder / name).read_bytes() for name in ("d_dual.jsonl", "scores.jsonl")]
+
+
+@pytest.fixture(scope="module")
+def toy_pairs(midpo, tmp_path_factory):
+    """An untrained base model, two score models, and preference rows with labels."""
+    folder = tmp_path_factory.mktemp("toy_pairs")
+    toy_world.write_world(folder, argparse.Namespace(seed=3, sft_rows=24, preferences=24,
+                                                     prompts=4))
+    for kind in ("reward", "cost"):
+        midpo.run_ok(kind, "--model", folder / "init", "--data",
+                     folder / "preferences_train.jsonl", *STEPS, "--output", folder / kind)
+    return folder
 
 
 def start_cluster(midpo, world, folder, num_workers, *worker_options):
@@ -64,3 +81,22 @@ def test_a_worker_with_another_model_in_its_place_refuses(midpo, world, tmp_path
     finally:
         job.kill()
         job.communicate()
+
+
+def test_experts_do_not_depend_on_worker_processes(midpo, toy_pairs, tmp_path):
+    def arguments(name, *more):
+        return ("expert", "--kind", "both", "--model", toy_pairs / "init", "--reward-model",
+                toy_pairs / "reward", "--cost-model", toy_pairs / "cost", "--data",
+                toy_pairs / "preferences_train.jsonl", "--output", tmp_path / name, *STEPS, *more)
+
+    midpo.run_ok(*arguments("alone"))
+    address = f"tcp://127.0.0.1:{free_port()}"
+    job = midpo.start(*arguments("helped", "--listen", address))
+    worker = midpo.start("worker", "--connect", address, "--threads", 1, "--give-up-after", 30)
+    for process in (worker, job):
+        status, errors = finish(process)
+        assert status == 0, errors
+    for kind in ("safety", "helpfulness"):
+        adapters = [(tmp_path / name / kind / "adapter_model.safetensors").read_bytes()
+                    for name in ("alone", "helped")]
+        assert adapters[0] == adapters[1]
