@@ -125,6 +125,8 @@ LearningRequest router_stage(const PipelineConfig& config, const std::string& re
   router.data = {folder.d_dual()};
   router.output = folder.router();
   router.run_dir = folder.router_state();
+  // What it needs is in the store; workers leave when the first stage has scored everything.
+  router.remote = {};
   if (!config.router_device.empty()) router.compute.device = config.router_device;
   RouterConfig gates = config.gates;
   gates.safety_adapter = folder.adapters() + "/safety";

@@ -66,6 +66,18 @@ def test_more_scorers_give_the_same_bytes(toy, midpo, overlapped, tmp_path, scor
     assert made(tmp_path / "run") == made(overlapped)
 
 
+def test_worker_processes_give_the_same_bytes(toy, midpo, overlapped, tmp_path):
+    """Two of them score; the job itself only trains and ranks. It is started last."""
+    address = f"tcp://127.0.0.1:{19600 + os.getpid() % 300}"
+    workers = [midpo.start("worker", "--connect", address, "--name", f"w{i}", "--give-up-after", 8)
+               for i in (0, 1)]
+    midpo.run_ok(*run_arguments(toy, tmp_path / "run", "--listen", address))
+    assert made(tmp_path / "run") == made(overlapped)
+    ends = [worker.communicate(timeout=30) for worker in workers]
+    # One that loads its models while the other does all the work never joins, and gives up.
+    assert 0 in [worker.returncode for worker in workers], ends
+
+
 def test_the_commands_one_by_one_give_the_same_bytes(toy, midpo, overlapped, tmp_path):
     options = [word for key, value in STEPS.items()
                for word in (f"--{key.replace('_', '-')}", value)]
