@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "actors/commands/command.h"
+#include "actors/left_behind.h"
 #include "runtime/config/completion.h"
 #include "runtime/core/error.h"
 #include "runtime/observe/log.h"
@@ -110,5 +111,5 @@ int run_program(const std::vector<std::string>& words) {
 }  // namespace midpo
 
 int main(int argc, char** argv) {
-  return midpo::run_program(std::vector<std::string>(argv + 1, argv + argc));
+  midpo::end_process(midpo::run_program(std::vector<std::string>(argv + 1, argv + argc)));
 }

@@ -179,6 +179,9 @@ class Learner {
   /// What is known to be wrong with its other ranks; empty: nothing. From any thread, at any time.
   virtual std::string problem() const { return {}; }
 
+  /// FLOP/s of matrix products as its passes make them, measured now; 0: not known.
+  virtual double measure_gemm_flops() const { return 0.0; }
+
   /// FLOPs of the least work for accumulate(): for the fraction-of-limit report.
   virtual double least_flops(std::span<const TrainingRow> rows) const = 0;
 };

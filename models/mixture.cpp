@@ -113,11 +113,7 @@ Adapter open_adapter(const std::string& path, bool allow_pickle, const WeightFil
   adapter.path = path;
   adapter.config = load_adapter_config(path, allow_pickle);
   adapter.files = open_weight_file(adapter.config.weights_path, allow_pickle);
-  for (const LoraTarget& target : adapter.config.targets) {
-    require(base.find(target.module + ".weight") != nullptr, ErrorCode::kCheckpoint,
-            path + ": adapts " + target.module +
-                ", which the base model does not have; was it trained on another base model?");
-  }
+  require_adapter_fits(adapter.config, *adapter.files, base, "the base model");
   return adapter;
 }
 

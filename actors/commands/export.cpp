@@ -95,7 +95,18 @@ class ExportCommand : public Command {
     if (!router_.empty()) {
       std::fputs("midpo: constant gates in place of the router's: an approximation\n", stderr);
     }
+    print_gates("safety expert", "alpha", gates.alpha);
+    print_gates("helpfulness expert", "beta", gates.beta);
     return model;
+  }
+
+  /// Which constants stand in for the gates, and where they come from.
+  void print_gates(const char* expert, const char* name, const std::vector<double>& gates) const {
+    const bool is_recorded = !router_.empty() && !table_.was_set(name);
+    std::fprintf(stderr, "midpo: weight of the %s by layer, %s:", expert,
+                 is_recorded ? "the mean that training recorded" : "as given");
+    for (const double gate : gates) std::fprintf(stderr, " %.4g", gate);
+    std::fputs("\n", stderr);
   }
 
   /// As given, else the means that router training recorded.

@@ -30,6 +30,8 @@ class DataParallelLearner final : public Learner {
   /// An empty report until the batch's last part has come.
   LossReport accumulate(std::span<const TrainingRow> rows, const BatchCount& batch) override;
   void check_start(std::span<const TrainingRow> rows) override { own_->check_start(rows); }
+  /// What is recorded of an epoch is summed with the gradients: rank 0 has all of it.
+  void begin_epoch() override { own_->begin_epoch(); }
   LossReport evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) override;
   double apply(double learning_rate) override;
   void save_state(const std::string& path) const override;
@@ -41,6 +43,9 @@ class DataParallelLearner final : public Learner {
   std::string problem() const override { return collective_->problem(); }
   double least_flops(std::span<const TrainingRow> rows) const override {
     return own_->least_flops(rows);
+  }
+  double measure_gemm_flops() const override {
+    return own_->measure_gemm_flops() * static_cast<double>(collective_->size());
   }
 
  private:

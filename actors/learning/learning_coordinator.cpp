@@ -8,6 +8,7 @@
 #include "actors/learning/dual_ranker_actor.h"
 #include "actors/learning/feeder_actor.h"
 #include "actors/learning/learner_actor.h"
+#include "actors/left_behind.h"
 #include "actors/stop_request.h"
 #include "actors/store_actor.h"
 #include "runtime/observe/trace.h"
@@ -17,15 +18,21 @@ namespace {
 
 using Pointer = LearningCoordinatorActor::stateful_pointer<LearningCoordinatorState>;
 using Clock = LearningCoordinatorState::Clock;
+using std::string_literals::operator""s;
 
 constexpr std::chrono::milliseconds kTick{100};
-/// Time for a step at hand and a checkpoint; a scorer has its task deadline on top.
+/// Time for a checkpoint, when a step or a tile at hand has had its own.
 constexpr std::chrono::seconds kStopLimit{60};
 
 /// By the order in which they are stopped.
 enum class Stage : std::size_t { kScoring, kLearning, kFeeding, kStoring, kCount };
 
 std::size_t number(Stage stage) { return static_cast<std::size_t>(stage); }
+
+Clock::duration step_deadline(const LearningJob& job) {
+  return std::chrono::duration_cast<Clock::duration>(
+      std::chrono::duration<double>(job.step_deadline_seconds));
+}
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -63,13 +70,19 @@ void finish(Pointer self) {
   self->quit();
 }
 
-void stop_job(Pointer self, std::optional<Error> error) {
+void stop_job(Pointer self, std::optional<Error> error, Clock::duration limit) {
   LearningCoordinatorState& state = self->state;
   if (error && !state.outcome.error) state.outcome.error = std::move(error);
   if (state.company->is_stopping()) return;
   if (state.crew && !state.outcome.error) state.crew->dismiss();
-  state.company->stop(Clock::now() + kStopLimit + task_deadline(*state.job));
+  state.company->stop(Clock::now() + limit);
   if (state.company->advance_stop()) finish(self);
+}
+
+/// With time for whatever may be at hand.
+void stop_job(Pointer self, std::optional<Error> error) {
+  const LearningJob& job = *self->state.job;
+  stop_job(self, std::move(error), kStopLimit + task_deadline(job) + step_deadline(job));
 }
 
 void admit_blocks(Pointer self) {
@@ -109,6 +122,7 @@ void note_supplied(Pointer self, const BlockSupplied& supplied) {
   ++state.blocks_supplied;
   if (state.blocks_supplied == state.blocks->size()) {
     state.outcome.scoring_seconds = seconds_since(state.start);
+    for (const auto& scorer : state.job->retiring) scorer->retire();
   }
   admit_blocks(self);
 }
@@ -119,6 +133,7 @@ void note_step(Pointer self, const StepTaken& step) {
   figures.steps_done = step.steps_done;
   figures.rows += step.num_rows;
   figures.tokens += step.num_tokens;
+  figures.least_flops += step.least_flops;
   figures.last_loss = step.loss;
   figures.seconds += step.seconds;
   state.progress.rows_done += step.num_rows;
@@ -165,13 +180,20 @@ void check_deadlines(Pointer self) {
   LearningCoordinatorState& state = self->state;
   const auto now = Clock::now();
   if (!state.company->is_stopping()) {
+    if (auto hung = state.watch.overdue(*state.job, now)) {
+      // It had its time; a second, short one is for the others.
+      return stop_job(self, std::move(*hung),
+                      std::min<Clock::duration>(kStopLimit, step_deadline(*state.job)));
+    }
     auto error = state.crew ? state.crew->tick(now) : std::nullopt;
     if (error) stop_job(self, std::move(*error));
     return;
   }
   const std::string late = state.company->late(now);
   if (late.empty()) return;
-  state.outcome.error = Error(ErrorCode::kInternal, "these did not stop in time: " + late);
+  const std::string first = state.outcome.error ? state.outcome.error->what() + "; "s : "";
+  state.outcome.error = Error(ErrorCode::kInternal, first + "these did not stop in time: " + late);
+  state.outcome.is_stuck = true;
   finish(self);
 }
 
@@ -249,6 +271,19 @@ void spawn_all(Pointer self, const std::shared_ptr<LearningResources>& resources
   }
 }
 
+/// The actor system of one job.
+struct JobActors {
+  struct Config : caf::actor_system_config {
+    Config() {
+      set("scheduler.max-threads", std::size_t{2});
+      // Idle workers wait for work instead of polling for it: the cores belong to the models.
+      set("scheduler.policy", caf::atom("sharing"));
+    }
+  };
+  Config config;
+  caf::actor_system system{config};
+};
+
 }  // namespace
 
 LearningCoordinatorActor::behavior_type learning_coordinator(
@@ -279,6 +314,8 @@ LearningCoordinatorActor::behavior_type learning_coordinator(
       [self](const ScorerLeft& left) { self->state.crew->release(left); },
       [self](const BlockSupplied& supplied) { note_supplied(self, supplied); },
       [self](const StepTaken& step) { note_step(self, step); },
+      [self](const WorkBegun& work) { self->state.watch.begin(work, Clock::now()); },
+      [self](const WorkEnded& work) { self->state.watch.end(work.learner); },
       [self](const RowsRanked& ranked) { note_ranked(self, ranked); },
       [self](const LearnerFinished& finished) { note_finished(self, finished); },
       [self](CoordinatorTick) { tick(self); },
@@ -287,20 +324,21 @@ LearningCoordinatorActor::behavior_type learning_coordinator(
 
 LearningOutcome run_learning_job(std::shared_ptr<const LearningJob> job,
                                  std::shared_ptr<LearningResources> resources) {
-  caf::actor_system_config config;
-  config.set("scheduler.max-threads", std::size_t{2});
-  // Idle workers wait for work instead of polling for it: the cores belong to the models.
-  config.set("scheduler.policy", caf::atom("sharing"));
-  caf::actor_system system(config);
-  caf::scoped_actor listener(system);
-  const LearningCoordinatorActor coordinator = system.spawn(
-      learning_coordinator, std::move(job), std::move(resources), caf::actor(listener));
+  const auto actors = std::make_shared<JobActors>();
+  caf::scoped_actor listener(actors->system);
+  const LearningCoordinatorActor coordinator =
+      actors->system.spawn(learning_coordinator, job, resources, caf::actor(listener));
   listener->monitor(coordinator);
   LearningOutcome outcome;
   listener->receive([&](const LearningFinished& finished) { outcome = *finished.outcome; },
                     [&](const caf::down_msg& down) {
                       outcome.error = from_caf_error(down.reason, "coordinator");
                     });
+  if (outcome.is_stuck) {
+    leave_behind(actors);
+    leave_behind(job);
+    leave_behind(resources);
+  }
   return outcome;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/company.h"
+#include "actors/learning/learner_watch.h"
 #include "actors/learning/learning_messages.h"
 #include "actors/learning/learning_outcome.h"
 #include "actors/learning/score_plan.h"
@@ -31,6 +32,7 @@ struct LearningCoordinatorState {
   std::vector<std::shared_ptr<TrainingSession>> sessions;  ///< their learners' threads own them
   std::unique_ptr<Company> company;
   std::unique_ptr<ScorerCrew> crew;  ///< null where nothing is scored
+  LearnerWatch watch;
   StoreActor store;
   FeederActor feeder;
   DualRankerActor ranker;  ///< none where nothing is ranked

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "actors/job.h"
+#include "actors/learning/retiring_scorer.h"
 #include "actors/row_tokens.h"
 #include "models/learner.h"
 #include "models/preference/pair_choice.h"
@@ -83,6 +84,9 @@ struct LearningJob : ScoringJob {
   std::vector<LearnerJob> learners;
   /// Learners begin as soon as the rows of a batch have their scores; false: when all have.
   bool overlaps = false;
+  /// The replicas of its models, to be retired when all rows are scored.
+  std::vector<std::shared_ptr<const RetiringScorer>> retiring;
+  double step_deadline_seconds = 3600.0;  ///< a step that takes longer stops the run
   /// Learners train side by side; false: each when those before it have published.
   bool trains_together = true;
   /// The first num_ranked rows are ranked as well, under this job's policy; null: none are.

@@ -41,6 +41,7 @@ struct StepTaken {
   std::uint64_t steps_done = 0;
   std::uint64_t num_rows = 0;
   std::uint64_t num_tokens = 0;
+  double least_flops = 0.0;
   double loss = 0.0;
   double seconds = 0.0;  ///< computing
 };
@@ -48,6 +49,15 @@ struct StepTaken {
 struct RowsRanked {
   std::string counters_json;  ///< RunCounters so far
   bool is_finished = false;
+};
+/// The learner computes, until WorkEnded: a step, an evaluation or the publication.
+struct WorkBegun {
+  std::uint32_t learner = 0;
+  std::string what;               ///< for messages: "step 12"
+  std::uint64_t num_batches = 1;  ///< each of which may take the step deadline
+};
+struct WorkEnded {
+  std::uint32_t learner = 0;
 };
 /// The learner has published what it trained.
 struct LearnerFinished {
@@ -69,6 +79,8 @@ MIDPO_MESSAGE(EvaluationReady)
 MIDPO_MESSAGE(BlockSupplied)
 MIDPO_MESSAGE(StepTaken)
 MIDPO_MESSAGE(RowsRanked)
+MIDPO_MESSAGE(WorkBegun)
+MIDPO_MESSAGE(WorkEnded)
 MIDPO_MESSAGE(LearnerFinished)
 #undef MIDPO_MESSAGE
 
@@ -84,7 +96,8 @@ using DualRankerActor = caf::typed_actor<caf::reacts_to<BlockPlanned>, caf::reac
 using LearningCoordinatorActor = caf::typed_actor<
     caf::reacts_to<BlockLookedUp>, caf::reacts_to<PullWork>, caf::reacts_to<TileCommitted>,
     caf::reacts_to<TileFailed>, caf::reacts_to<ScorerJoined>, caf::reacts_to<ScorerLeft>,
-    caf::reacts_to<BlockSupplied>, caf::reacts_to<StepTaken>,
-    caf::reacts_to<RowsRanked>, caf::reacts_to<LearnerFinished>, caf::reacts_to<CoordinatorTick>>;
+    caf::reacts_to<BlockSupplied>, caf::reacts_to<StepTaken>, caf::reacts_to<WorkBegun>,
+    caf::reacts_to<WorkEnded>, caf::reacts_to<RowsRanked>, caf::reacts_to<LearnerFinished>,
+    caf::reacts_to<CoordinatorTick>>;
 
 }  // namespace midpo

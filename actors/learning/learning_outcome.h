@@ -17,13 +17,16 @@ struct LearnerFigures {
   std::uint64_t rows = 0;
   std::uint64_t tokens = 0;  ///< packed
   double last_loss = 0.0;
-  double seconds = 0.0;           ///< computing
-  double finished_seconds = 0.0;  ///< start of the job to its published weights
+  double least_flops = 0.0;
+  double gemm_flops_per_second = 0.0;  ///< of its own matrix products, measured at the end; 0: not
+  double seconds = 0.0;                ///< computing
+  double finished_seconds = 0.0;       ///< start of the job to its published weights
   bool is_finished = false;
 };
 
 /// How a training job ended.
 struct LearningOutcome {
+  bool is_stuck = false;       ///< some actor did not end: the process must, without waiting for it
   std::optional<Error> error;  ///< none: all weights are published
   std::vector<LearnerFigures> learners;
   CrewFigures scoring;

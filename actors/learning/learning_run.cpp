@@ -69,7 +69,10 @@ void fill_defaults(LearningRequest& request) {
   config.compute.template_name = "published";
   // Its log-prob sums depend on the batch, so that the learner computes the reference's as well.
   for (LearnerRequest& learner : request.learners) {
-    if (learner.options.objective == Objective::kPairs) learner.needs_reference = false;
+    const Objective objective = learner.options.objective;
+    if (objective == Objective::kPairs || objective == Objective::kRouter) {
+      learner.needs_reference = false;
+    }
   }
 }
 
@@ -108,8 +111,11 @@ LearningResult train_models(LearningRequest request, const EngineFactory& engine
     write_file_atomically(folder.file("ranking.json"), result.outcome.ranking.to_json());
   }
   write_manifests(prepared, started);
-  for (const auto& learner : prepared.learners) {
-    result.trained_parameters.push_back(learner->num_trained_parameters());
+  for (std::size_t i = 0; i < prepared.learners.size(); ++i) {
+    const Learner& learner = *prepared.learners[i];
+    result.trained_parameters.push_back(learner.num_trained_parameters());
+    LearnerFigures& figures = result.outcome.learners[i];
+    if (figures.rows > 0) figures.gemm_flops_per_second = learner.measure_gemm_flops();
   }
   return result;
 }

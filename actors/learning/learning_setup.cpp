@@ -25,6 +25,16 @@ std::vector<Role> roles_of(const LearningRequest& request) {
   return roles;
 }
 
+/// Score models go when all rows have their scores.
+void make_retiring(LearningJob& job) {
+  for (JobModel& model : job.models) {
+    for (auto& replica : model.replicas) {
+      job.retiring.push_back(std::make_shared<const RetiringScorer>(std::move(replica)));
+      replica = job.retiring.back();
+    }
+  }
+}
+
 std::optional<std::uint32_t> model_index(const LearningJob& job, std::optional<Role> role) {
   for (std::uint32_t i = 0; role && i < job.models.size(); ++i) {
     if (job.models[i].role == *role) return i;
@@ -138,6 +148,7 @@ PreparedLearning prepare_learning(const LearningRequest& request, const Learning
   job.max_length = config.compute.max_length;
   job.on_bad_row = config.on_bad_row == "fail" ? BadRowPolicy::kFail : BadRowPolicy::kQuarantine;
   job.task_deadline_seconds = config.task_deadline_seconds;
+  job.step_deadline_seconds = config.step_deadline_seconds;
   add_score_models(config, roles_of(request), job);
   const bool is_dialogue = request.learners.front().wish.objective == Objective::kSft;
   const RowSet train = read_rows(config.data, is_dialogue, job);
@@ -147,6 +158,7 @@ PreparedLearning prepare_learning(const LearningRequest& request, const Learning
     job.learners.push_back(make_learner_job(request, i, folder, job, train, eval));
   }
   load_score_models(config, engines, job);
+  make_retiring(job);
   job.overlaps = overlaps(config, job);
   job.trains_together = !request.is_sequential;
   job.overlaps = job.overlaps && !request.is_sequential;

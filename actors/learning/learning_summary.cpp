@@ -57,6 +57,18 @@ void add_rows(LearnerTable& table, const LearningJob& job) {
   table.row("rows quarantined", [&](std::size_t i) { return Cell(tally(i).quarantined); });
 }
 
+/// How near the least work came to what the matrix products alone allow.
+void add_limit(LearnerTable& table, const LearningOutcome& outcome) {
+  const auto limit = [&](std::size_t i) { return outcome.learners[i].gemm_flops_per_second; };
+  if (limit(0) <= 0.0) return;
+  table.row("GEMM limit, GFLOP/s", [&](std::size_t i) { return Cell(limit(i) / 1e9, 1); });
+  table.row("reached of it, %", [&](std::size_t i) {
+    const LearnerFigures& done = outcome.learners[i];
+    const double limit_flops = std::max(done.seconds * limit(i), 1e-9);
+    return Cell(100.0 * done.least_flops / limit_flops, 1);
+  });
+}
+
 void add_scoring(LearnerTable& table, const LearningJob& job, const LearningOutcome& outcome) {
   if (job.models.empty()) return;
   table.rule();
@@ -120,6 +132,7 @@ std::string learning_summary(const LearningJob& job, const LearningOutcome& outc
   table.row("rows/s", [&](std::size_t i) { return Cell(rate(done(i).rows, done(i).seconds), 1); });
   table.row("packed tokens/s",
             [&](std::size_t i) { return Cell(rate(done(i).tokens, done(i).seconds), 0); });
+  add_limit(table, outcome);
   table.rule();
   table.row("wall, s",
             [&](std::size_t i) { return i > 0 ? Cell("") : Cell(outcome.wall_seconds, 2); });

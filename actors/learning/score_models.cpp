@@ -27,6 +27,12 @@ const std::string& path_of(Role role, const TrainingConfig& config) {
   return role == Role::kCost ? config.cost_model : config.model;
 }
 
+ModelOptions score_model_options(const TrainingConfig& config, Role role,
+                                 const std::string& device) {
+  return model_options(config.compute, path_of(role, config), device,
+                       std::string(role_name(role)) + "_model");
+}
+
 }  // namespace
 
 void add_score_models(const TrainingConfig& config, const std::vector<Role>& roles,
@@ -38,6 +44,7 @@ void add_score_models(const TrainingConfig& config, const std::vector<Role>& rol
   for (const Role role : roles) {
     JobModel model{role, {}, trained, 0};
     if (role != Role::kReference) {
+      score_model_options(config, role, "cpu");  // a folder that is missing is named first
       model.tokenizer = add_template(job, config.compute, path_of(role, config));
     }
     job.models.push_back(std::move(model));
@@ -50,9 +57,7 @@ void load_score_models(const TrainingConfig& config, const EngineFactory& engine
   for (JobModel& model : job.models) {
     model.path = std::filesystem::absolute(path_of(model.role, config)).lexically_normal().string();
     for (const std::string& device : devices) {
-      const ModelOptions options =
-          model_options(config.compute, path_of(model.role, config), device,
-                        std::string(role_name(model.role)) + "_model");
+      const ModelOptions options = score_model_options(config, model.role, device);
       model.replicas.push_back(model.role == Role::kReference
                                    ? engines.load_reference_model(options)
                                    : engines.load_score_model(options));

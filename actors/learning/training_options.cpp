@@ -82,6 +82,9 @@ void add_step_options(OptionTable& table, TrainingConfig& config) {
                 "Steps between checkpoints; 0: at the end");
   table.integer("save_total_limit", &config.save_total_limit, 0, kMany,
                 "Checkpoints that are kept; 0: all");
+  table.number("step_deadline_seconds", &config.step_deadline_seconds, 0.1, 1e7,
+               "A step that takes longer stops the run; so do a batch of an evaluation and the "
+               "writing of the result");
   table.choice("compat", &config.compat, {"none", "published"},
                "published: the formulas of the published code where they differ");
 }

@@ -58,6 +58,7 @@ struct TrainingConfig {
   std::int64_t eval_steps = 0;
   std::int64_t save_steps = 500;
   std::int64_t save_total_limit = 2;
+  double step_deadline_seconds = 3600.0;
 
   std::string scorer_device;
   std::int64_t scorers = 0;

@@ -92,6 +92,10 @@ bool TrainingSession::is_evaluation_due() const {
   return is_trained() || (job_.eval_steps > 0 && state_.global_step % job_.eval_steps == 0);
 }
 
+std::uint64_t TrainingSession::num_batches(std::size_t num_rows) const {
+  return (num_rows + job_.batches.batch_size - 1) / job_.batches.batch_size;
+}
+
 std::string TrainingSession::describe(std::span<const TrainingRow> rows) const {
   constexpr std::size_t kMaxNamed = 16;
   std::string text = job_.name + ", step " + std::to_string(state_.global_step + 1) + ", rows";
@@ -125,6 +129,7 @@ TrainingSession::Step TrainingSession::train(std::span<const TrainingRow> rows,
   std::vector<NamedNumber> values(figures.begin(), figures.end());
   if (!rows.empty()) try {
       if (state_.global_step == 0) learner_->check_start(rows);
+      if (state_.global_step % plan_.steps_per_epoch() == 0) learner_->begin_epoch();
       report = accumulate(rows, count);
       if (state_.global_step == 0) check_start(report, rows, count);
       norm = learner_->apply(learning_rate);
@@ -147,7 +152,8 @@ TrainingSession::Step TrainingSession::train(std::span<const TrainingRow> rows,
   log(values);
   const bool is_due = job_.save_steps > 0 && state_.global_step % job_.save_steps == 0;
   if (is_due && !is_evaluation_due()) save();
-  return {report.loss, static_cast<std::uint64_t>(report.num_tokens)};
+  return {report.loss, static_cast<std::uint64_t>(report.num_tokens),
+          rows.empty() ? 0.0 : learner_->least_flops(rows)};
 }
 
 void TrainingSession::evaluate(std::span<const TrainingRow> rows) {

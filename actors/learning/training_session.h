@@ -32,9 +32,13 @@ class TrainingSession {
   /// Whether the evaluation rows are to be evaluated before the next step.
   bool is_evaluation_due() const;
 
+  /// How many batches the rows of a step or an evaluation are computed in.
+  std::uint64_t num_batches(std::size_t num_rows) const;
+
   struct Step {
     double loss = 0.0;
     std::uint64_t num_tokens = 0;
+    double least_flops = 0.0;
   };
   /// One optimizer step on the plan's rows for steps_done(); writes its metrics and, when due, a
   /// checkpoint. @throws Error(kNumerics) naming step and rows for a loss or gradient that is not

@@ -99,8 +99,7 @@ struct TensorPair {
 [[noreturn]] void refuse_tensor(const StoredTensor& tensor) {
   const std::string_view name = tensor.name;
   const bool is_of_base = name.ends_with(".base_layer.weight") ||
-                          name.ends_with("lm_head.weight") ||
-                          name.ends_with("embed_tokens.weight");
+                          name.ends_with("lm_head.weight") || name.ends_with("embed_tokens.weight");
   refuse_checkpoint(
       tensor.file,
       "tensor " + quote_name(name) +
@@ -177,6 +176,26 @@ AdapterConfig parse_adapter_config(const std::string& json_text, const std::stri
   }
   if (adapter.targets.empty()) refuse_checkpoint(where, "its weight file adapts no module");
   return adapter;
+}
+
+void require_adapter_fits(const AdapterConfig& adapter, const WeightFiles& weights,
+                          const WeightFiles& base, const std::string& base_name) {
+  for (const LoraTarget& target : adapter.targets) {
+    const std::string adapts = "adapts " + quote_name(target.module);
+    const StoredTensor* const weight = base.find(target.module + ".weight");
+    if (weight == nullptr) {
+      refuse_checkpoint(adapter.weights_path, adapts + ", which " + base_name +
+                                                  " does not have; was it trained on another base "
+                                                  "model?");
+    }
+    const std::vector<std::int64_t> shape = {weights.require_tensor(target.b_tensor).shape[0],
+                                             weights.require_tensor(target.a_tensor).shape[1]};
+    if (shape == weight->shape) continue;
+    refuse_checkpoint(adapter.weights_path, adapts + " with an update of shape " +
+                                                shape_text(shape) + ", the weight of " + base_name +
+                                                " has " + shape_text(weight->shape) +
+                                                "; was it trained on another base model?");
+  }
 }
 
 std::string find_adapter_weights(const std::string& adapter_dir, bool allow_pickle) {

@@ -40,6 +40,12 @@ AdapterConfig load_adapter_config(const std::string& adapter_dir, bool allow_pic
 AdapterConfig parse_adapter_config(const std::string& json_text, const std::string& where,
                                    const WeightFiles& weights);
 
+/// @throws Error(kCheckpoint) naming adapter and module where the base has no such module, or one
+/// of
+///   another shape. @param base_name for the message.
+void require_adapter_fits(const AdapterConfig& adapter, const WeightFiles& weights,
+                          const WeightFiles& base, const std::string& base_name);
+
 /// DIR/adapter_model.safetensors, else DIR/adapter_model.bin.
 /// @throws Error(kCheckpoint) if neither is there, or only the latter without allow_pickle.
 std::string find_adapter_weights(const std::string& adapter_dir, bool allow_pickle);

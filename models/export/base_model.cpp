@@ -7,24 +7,12 @@
 namespace midpo {
 namespace {
 
-void require_fit(const BaseModel& base, const LoraTarget& target, const OpenedAdapter& adapter) {
-  const std::string name = target.module + ".weight";
-  const StoredTensor* const weight = base.files->find(name);
-  const std::string& where = adapter.config.weights_path;
-  if (weight == nullptr) {
-    refuse_checkpoint(where, "adapts " + quote_name(target.module) + ", which " + base.dir +
-                                 " does not have; was it trained on another base model?");
+void require_free_head(const BaseModel& base, const AdapterConfig& adapter) {
+  for (const LoraTarget& target : adapter.targets) {
+    if (target.module != "lm_head" || !base.config.tie_word_embeddings) continue;
+    refuse_checkpoint(adapter.weights_path,
+                      "adapts lm_head, which " + base.dir + " ties to its embeddings");
   }
-  if (name == "lm_head.weight" && base.config.tie_word_embeddings) {
-    refuse_checkpoint(where, "adapts lm_head, which " + base.dir + " ties to its embeddings");
-  }
-  const StoredTensor& a = adapter.files->require_tensor(target.a_tensor);
-  const StoredTensor& b = adapter.files->require_tensor(target.b_tensor);
-  const std::vector<std::int64_t> shape = {b.shape[0], a.shape[1]};
-  if (shape == weight->shape) return;
-  refuse_checkpoint(where, "adapts " + quote_name(target.module) + " with an update of shape " +
-                               shape_text(shape) + ", the base model's weight has " +
-                               shape_text(weight->shape) + "; was it trained on another base?");
 }
 
 }  // namespace
@@ -65,7 +53,8 @@ OpenedAdapter open_adapter_of(const BaseModel& base, const std::string& dir, boo
   OpenedAdapter adapter;
   adapter.config = load_adapter_config(dir, allow_pickle);
   adapter.files = open_weight_file(adapter.config.weights_path, allow_pickle);
-  for (const LoraTarget& target : adapter.config.targets) require_fit(base, target, adapter);
+  require_free_head(base, adapter.config);
+  require_adapter_fits(adapter.config, *adapter.files, *base.files, base.dir);
   return adapter;
 }
 

@@ -118,7 +118,7 @@ BatchCount DecoderLearner::count(const TrainingRow& row) const {
   return count;
 }
 
-void DecoderLearner::enter() {
+void DecoderLearner::enter() const {
   if (!backend().device().is_cpu()) return;
   static const int all_cores = at::intraop_default_num_threads();
   at::set_num_threads(options_.num_threads > 0 ? static_cast<int>(options_.num_threads)
@@ -180,12 +180,12 @@ double DecoderLearner::apply(double learning_rate) {
   return guard_engine("training " + options_.model.path, [&] {
     enter();
     if (collective() != nullptr) collective()->finish();
-    before_step();
     decoder_.expand_gate_gradients();
     const double norm = gradient_norm();
     require(std::isfinite(norm), ErrorCode::kNumerics,
             "the norm of the gradients is " + std::to_string(norm) +
                 "; lower the learning rate, or look at the step's rows");
+    before_step();
     optimizer_->step(learning_rate, norm);
     if (is_sharded()) copy_shards(*collective(), parameters().values());
     refresh();
@@ -229,6 +229,13 @@ std::vector<std::pair<std::string, at::Tensor>> DecoderLearner::named_gradients(
     }
   }
   return named;
+}
+
+double DecoderLearner::measure_gemm_flops() const {
+  return guard_engine("measuring " + options_.model.path, [&] {
+    enter();
+    return measure_gemm_rate(decoder_);
+  });
 }
 
 double DecoderLearner::least_flops(std::span<const TrainingRow> rows) const {

@@ -30,6 +30,7 @@ class DecoderLearner : public Learner {
   void save_state(const std::string& path) const override;
   void load_state(const std::string& path) override;
   LearnerMemory memory() const override;
+  double measure_gemm_flops() const override;
   double least_flops(std::span<const TrainingRow> rows) const override;
 
   /// The gradients as they stand, by parameter name, outer products written out: for checks.
@@ -41,7 +42,7 @@ class DecoderLearner : public Learner {
                  const TrainedParts& parts);
   void finish();
 
-  /// Called with the step's gradients, before they are read and cleared.
+  /// Called with the step's gradients, found finite, before they are cleared.
   virtual void before_step() {}
   /// What else the subclass keeps from step to step.
   virtual std::vector<NamedState> extra_state() const { return {}; }
@@ -66,7 +67,7 @@ class DecoderLearner : public Learner {
  private:
   LossReport run_parts(std::span<const TrainingRow> rows, const BatchCount& batch,
                        bool adds_gradients);
-  void enter();
+  void enter() const;
 
   Collective* collective() const { return options_.collective.get(); }
   /// Whether the optimizer's moments are spread over ranks: where all weights are trained.

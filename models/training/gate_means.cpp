@@ -1,41 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/training/gate_means.h"
 
-#include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/from_blob.h>
+
+#include <algorithm>
 
 namespace midpo {
+namespace {
+
+constexpr std::size_t kSums = 3;  // of alpha, of beta, of weights
+
+}  // namespace
 
 GateMeans::GateMeans(ParameterSet& parameters, std::size_t num_layers)
-    : slot_(parameters.add_gradient_slot(3 * static_cast<std::int64_t>(num_layers))),
-      sums_(at::zeros({3, static_cast<std::int64_t>(num_layers)},
-                      at::TensorOptions().dtype(at::kDouble))) {}
+    : slot_(parameters.add_gradient_slot(static_cast<std::int64_t>(kSums * num_layers))),
+      num_layers_(num_layers),
+      sums_(kSums * num_layers) {}
 
 void GateMeans::add(const ParameterSet& parameters, const std::vector<GateSums>& sums) const {
-  at::Tensor step = at::empty(sums_.sizes(), at::TensorOptions().dtype(at::kFloat));
-  auto* values = step.mutable_data_ptr<float>();
-  for (std::size_t layer = 0; layer < sums.size(); ++layer) {
-    values[layer] = static_cast<float>(sums[layer].alpha);
-    values[sums.size() + layer] = static_cast<float>(sums[layer].beta);
-    values[2 * sums.size() + layer] = static_cast<float>(sums[layer].weight);
+  std::vector<float> step(kSums * num_layers_);
+  for (std::size_t layer = 0; layer < num_layers_; ++layer) {
+    step[layer] = static_cast<float>(sums[layer].alpha);
+    step[num_layers_ + layer] = static_cast<float>(sums[layer].beta);
+    step[2 * num_layers_ + layer] = static_cast<float>(sums[layer].weight);
   }
   at::Tensor slot = parameters.gradient(slot_);
-  slot.add_(step.reshape({-1}).to(slot.device()));
+  const auto size = static_cast<std::int64_t>(step.size());
+  slot.add_(
+      at::from_blob(step.data(), {size}, at::TensorOptions().dtype(at::kFloat)).to(slot.device()));
 }
 
 void GateMeans::take_step(const ParameterSet& parameters) {
-  sums_.add_(parameters.gradient(slot_).to(at::kCPU, at::kDouble).view(sums_.sizes()));
+  const at::Tensor step = parameters.gradient(slot_).to(at::kCPU);
+  const auto* values = step.const_data_ptr<float>();
+  for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += static_cast<double>(values[i]);
 }
 
-void GateMeans::begin_epoch() { sums_.zero_(); }
+void GateMeans::begin_epoch() { std::ranges::fill(sums_, 0.0); }
 
-std::vector<double> GateMeans::means(std::int64_t gate) const {
+at::Tensor GateMeans::sums() const {
+  return at::from_blob(const_cast<double*>(sums_.data()),
+                       {static_cast<std::int64_t>(kSums), static_cast<std::int64_t>(num_layers_)},
+                       at::TensorOptions().dtype(at::kDouble));
+}
+
+std::vector<double> GateMeans::means(std::size_t gate) const {
   std::vector<double> means;
-  const auto* sums = sums_.const_data_ptr<double>();
-  const std::int64_t layers = sums_.size(1);
-  for (std::int64_t layer = 0; layer < layers; ++layer) {
-    const double weight = sums[2 * layers + layer];
-    if (weight > 0.0) means.push_back(sums[gate * layers + layer] / weight);
+  for (std::size_t layer = 0; layer < num_layers_; ++layer) {
+    const double weight = sums_[2 * num_layers_ + layer];
+    if (weight > 0.0) means.push_back(sums_[gate * num_layers_ + layer] / weight);
   }
   return means;
 }

@@ -31,14 +31,16 @@ class GateMeans {
   std::vector<double> alpha() const { return means(0); }
   std::vector<double> beta() const { return means(1); }
 
-  /// fp64 [3, layers]: sums of alpha and beta and of the rows' weights, to be saved and restored.
-  const at::Tensor& sums() const { return sums_; }
+  /// fp64 [3, layers]: sums of alpha and beta and of the rows' weights, to be saved and restored. A
+  /// view of this object's memory.
+  at::Tensor sums() const;
 
  private:
-  std::vector<double> means(std::int64_t gate) const;
+  std::vector<double> means(std::size_t gate) const;
 
   ParameterSet::Handle slot_;
-  at::Tensor sums_;
+  std::size_t num_layers_;
+  std::vector<double> sums_;
 };
 
 }  // namespace midpo

@@ -50,6 +50,9 @@ class TrainLinear {
   /// Whether forward() adds the adapters; they count by default.
   void enable_updates(bool are_enabled) { are_updates_enabled_ = are_enabled; }
 
+  /// x W^T + b alone.
+  at::Tensor product(const at::Tensor& x_MK) const { return forward_(x_MK); }
+
   /// Takes the trained weights' present values; after every optimizer step.
   void refresh(const ParameterSet& parameters);
 

@@ -13,4 +13,8 @@ namespace midpo {
 /// @param head_flops of one read, forwards; the head's input gradient costs the same.
 double training_flops(const TrainDecoder& decoder, const PackedBatch& batch, double head_flops);
 
+/// FLOP/s of the first layer's linear layers on chunks of rows, computed at once as the passes
+/// compute theirs; best of several rounds.
+double measure_gemm_rate(const TrainDecoder& decoder);
+
 }  // namespace midpo

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include <set>
 #include <sstream>
 
+#include "actors/learning/learner_watch.h"
 #include "actors/learning/learning_run.h"
 #include "runtime/core/error.h"
 #include "tests/support/stub_engines.h"
@@ -297,6 +299,20 @@ TEST_F(LearningJobTest, PutsTheWinnerFirstAndItsReferenceWithIt) {
   }
 }
 
+TEST_F(LearningJobTest, LeavesThePublishedReferenceToTheRouterToo) {
+  StubEngines engines;
+  engines.scorer_hook = [](std::span<const RowTokens>) {
+    throw Error(ErrorCode::kInternal, "nothing is to be scored");
+  };
+  TrainingConfig published = config("published_router");
+  published.compat = "published";
+  LearnerRequest router = plain_dpo(published);
+  router.options.objective = Objective::kRouter;
+  router.wish.objective = Objective::kRouter;
+  run_one(published, router, engines);
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("published_router.run/scores")));
+}
+
 TEST_F(LearningJobTest, LeavesThePublishedReferenceToTheLearner) {
   StubEngines engines;
   engines.scorer_hook = [](std::span<const RowTokens>) {
@@ -351,6 +367,80 @@ TEST_F(LearningJobTest, StopsAtALossThatIsNotFiniteAndKeepsTheState) {
       std::filesystem::exists(folder_.file("nan.run/checkpoints/step-7/state.safetensors")));
   EXPECT_EQ(metrics("nan.run").size(), 7U);
   EXPECT_FALSE(std::filesystem::exists(folder_.file("nan")));
+}
+
+TEST_F(LearningJobTest, NamesTheStepThatTakesTooLong) {
+  int steps = 0;
+  StubEngines engines;
+  engines.learner_hooks.before_apply = [&] {
+    if (++steps == 8) std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  };
+  TrainingConfig slow = config("slow");
+  slow.step_deadline_seconds = 1.0;
+  try {
+    run_one(slow, plain_dpo(slow), engines);
+    FAIL() << "the run must stop";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("dpo, step 8: not done after 1"));
+    EXPECT_THAT(error.what(), HasSubstr("step_deadline_seconds allows 1;"));
+  }
+  run_one(config("slow"), plain_dpo(config("slow")));
+  run_one(config("quick"), plain_dpo(config("quick")));
+  EXPECT_EQ(folder_.read("slow/stub.bin"), folder_.read("quick/stub.bin"));
+}
+
+TEST_F(LearningJobTest, GivesAnEvaluationTheDeadlineOfEachBatch) {
+  LearningJob job;
+  job.learners.emplace_back().name = "router";
+  job.step_deadline_seconds = 2.0;
+  LearnerWatch watch;
+  const LearnerWatch::Clock::time_point start;
+  watch.begin({0, "evaluation after step 5", 3}, start);
+  EXPECT_EQ(watch.overdue(job, start + std::chrono::milliseconds(5900)), std::nullopt);
+  const auto error = watch.overdue(job, start + std::chrono::milliseconds(6500));
+  ASSERT_NE(error, std::nullopt);
+  EXPECT_THAT(error->what(), HasSubstr("router, evaluation after step 5: not done after 6.5 s"));
+  watch.end(0);
+  EXPECT_EQ(watch.overdue(job, start + std::chrono::hours(1)), std::nullopt);
+}
+
+/// Knows whether the models it loaded are still there.
+struct WatchedEngines : StubEngines {
+  std::shared_ptr<const Scorer> load_reference_model(const ModelOptions& options) const override {
+    auto scorer = StubEngines::load_reference_model(options);
+    loaded.push_back(scorer);
+    return scorer;
+  }
+  bool has_models() const {
+    return std::ranges::any_of(loaded, [](const auto& scorer) { return !scorer.expired(); });
+  }
+  mutable std::vector<std::weak_ptr<const Scorer>> loaded;
+};
+
+TEST_F(LearningJobTest, GivesScoreModelsBackWhenAllRowsAreScored) {
+  WatchedEngines engines;
+  int steps = 0;
+  bool had_models = true;
+  engines.learner_hooks.before_apply = [&] {
+    if (++steps != 5) return;
+    for (int i = 0; i < 500 && engines.has_models(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    had_models = engines.has_models();
+  };
+  run_one(config("freed"), plain_dpo(config("freed")), engines);
+  EXPECT_FALSE(engines.loaded.empty());
+  EXPECT_FALSE(had_models);
+}
+
+TEST_F(LearningJobTest, BeginsEachEpochAnew) {
+  std::vector<int> begun;
+  int steps = 0;
+  StubEngines engines;
+  engines.learner_hooks.begin_epoch = [&] { begun.push_back(steps); };
+  engines.learner_hooks.before_apply = [&] { ++steps; };
+  run_one(config("epochs"), plain_dpo(config("epochs")), engines);
+  EXPECT_EQ(begun, (std::vector<int>{0, 15}));
 }
 
 TEST_F(LearningJobTest, NoticesAFirstStepThatIsNotAtTheReference) {

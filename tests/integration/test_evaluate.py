@@ -183,6 +183,58 @@ def test_an_endpoint_needs_the_name_of_its_model(midpo, responses):
     assert result.returncode == midpo.EXIT_USAGE and "--judge-model" in result.stderr
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory, midpo):
+    """Two untrained language models, a mixture's parts on the first, and prompts."""
+    import argparse
+    import toy_world
+    folder = tmp_path_factory.mktemp("models")
+    toy_world.write_world(folder, argparse.Namespace(seed=3, sft_rows=4, preferences=8, prompts=6))
+    toy_world.write_init(folder / "other", 4)
+    midpo.run_ok("dpo", "--model", folder / "init", "--data", folder / "preferences_train.jsonl",
+                 "--output", folder / "adapter", "--max-steps", 1, "--learning-rate", 1e-2,
+                 "--dtype", "float32", "--warmup-ratio", 0)
+    return folder
+
+
+def arena_of_models(models, output, *more):
+    return ("arena", "--model-a", models / "init", "--model-b", models / "other", "--data",
+            models / "prompts_test.jsonl", "--output", output, "--max-new-tokens", 8, *more)
+
+
+def test_two_models_write_and_are_compared(midpo, models, tmp_path):
+    judge = ("--judge", judge_command(tmp_path, LENGTH_JUDGE))
+    by_models = midpo.run_ok(*arena_of_models(models, tmp_path / "out", *judge))
+    for side, model in (("a", "init"), ("b", "other")):
+        midpo.run_ok("generate", "--model", models / model, "--data",
+                     models / "prompts_test.jsonl", "--output", tmp_path / f"{side}.jsonl",
+                     "--max-new-tokens", 8)
+        assert ((tmp_path / "out" / f"{side}.jsonl").read_bytes()
+                == (tmp_path / f"{side}.jsonl").read_bytes())
+    by_files = midpo.run_ok("arena", "--first", tmp_path / "a.jsonl", "--second",
+                            tmp_path / "b.jsonl", *judge)
+    assert by_models.stdout == by_files.stdout and "helpful" in by_files.stdout
+
+
+def test_a_side_may_be_an_adapter_or_a_mixture_and_resumes(midpo, models, tmp_path):
+    arguments = arena_of_models(
+        models, tmp_path / "out", "--judge", judge_command(tmp_path, LENGTH_JUDGE),
+        "--adapter-a", models / "adapter", "--model-b", models / "init", "--safety-adapter-b",
+        models / "adapter", "--helpfulness-adapter-b", models / "adapter", "--mixture-b", "1,0")
+    same = midpo.run_ok(*arguments)
+    assert same.stdout.split("helpful", 1)[1].split()[:4] == ["0", "6", "0", "0.500"]
+    assert midpo.run_ok(*arguments, "--resume").stdout == same.stdout
+    result = midpo.run(*arguments)
+    assert result.returncode == midpo.EXIT_USAGE and "--overwrite" in result.stderr
+
+
+@pytest.mark.parametrize("more", (("--first", "x"), ("--model-a", "x", "--model-b", "x"),
+                                  ("--model-a", "x", "--data", "x", "--output", "x"), ()))
+def test_arena_says_which_sides_it_wants(more, midpo):
+    result = midpo.run("arena", "--judge", "true", *more)
+    assert result.returncode == midpo.EXIT_USAGE and "give" in result.stderr
+
+
 def test_files_of_other_requests_are_not_compared(midpo, world, responses, tmp_path):
     rows = midpo.read_jsonl(responses[1])
     rows[3]["prompt"] = "something else"

@@ -80,8 +80,27 @@ def test_router_trains_on_d_dual(experts, midpo, toy, tmp_path):
                  "--safety-adapter", experts / "safety", "--helpfulness-adapter",
                  experts / "helpfulness", "--gate-width", 8, "--output", tmp_path / "router", *FAST)
     assert (tmp_path / "router" / "router.safetensors").exists()
+    config = json.loads((tmp_path / "router" / "router_config.json").read_text())
+    assert all(0.0 < mean < 1.0 for mean in config["mean_alpha"] + config["mean_beta"])
+    result = midpo.run_ok("export", "--format", "merged", "--model", toy / "init",
+                          "--safety-adapter", experts / "safety", "--helpfulness-adapter",
+                          experts / "helpfulness", "--router", tmp_path / "router", "--output",
+                          tmp_path / "merged")
+    assert result.stderr.count("the mean that training recorded") == 2
     for line in metrics_of(tmp_path / "router.run"):
         assert 0.0 < line["router/alpha_mean"] < 1.0 and 0.0 < line["router/beta_mean"] < 1.0
+
+
+def test_router_trains_as_published(experts, midpo, toy, tmp_path):
+    rows = [{**json.loads(line), "better_response_id": 0, "safer_response_id": 0}
+            for line in (toy / "preferences_train.jsonl").read_text().splitlines()]
+    midpo.write_jsonl(tmp_path / "d_dual.jsonl", rows)
+    midpo.run_ok("router", "--compat", "published", "--model", toy / "init", "--data",
+                 tmp_path / "d_dual.jsonl", "--safety-adapter", experts / "safety",
+                 "--helpfulness-adapter", experts / "helpfulness", "--gate-width", 8, "--output",
+                 tmp_path / "router", *FAST)
+    assert [line["step"] for line in metrics_of(tmp_path / "router.run")] == [1, 2, 3]
+    assert not (tmp_path / "router.run" / "scores").exists()
 
 
 @pytest.mark.parametrize("loss", ("dpo", "ipo", "hinge", "robust", "safedpo", "modpo"))

@@ -185,6 +185,20 @@ def test_a_file_size_limit_fails_by_name_and_resumes(limit_bytes, midpo, program
     assert_same(tmp_path, expected[0])
 
 
+def test_a_step_that_never_ends_is_named_and_ends_the_run(midpo, program, inputs, expected,
+                                                          tmp_path):
+    result = subprocess.run(arguments(program, inputs, tmp_path, **{
+        "--hang-step": 40, "--step-deadline-seconds": 0.5, "--task-deadline-seconds": 1}),
+        capture_output=True, check=False, timeout=30)
+    assert result.returncode == midpo.EXIT_FAILED, result.stderr.decode()
+    assert b": not done after 0." in result.stderr or b": not done after 1" in result.stderr
+    assert b"did not stop in time: " in result.stderr
+    process = start(program, inputs, tmp_path)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors.decode()
+    assert_same(tmp_path, expected[0])
+
+
 def test_a_damaged_checkpoint_is_passed_over(program, inputs, expected, tmp_path):
     process = start(program, inputs, tmp_path, **{"--step-us": 5000})
     checkpoints = tmp_path / "out.run" / "helpfulness" / "checkpoints"

@@ -154,6 +154,8 @@ def test_merging_with_a_routers_means_says_it_is_an_approximation(midpo, mixture
                           *mixture.arguments()[:4], "--router", tmp_path / "means",
                           "--output", tmp_path / "out")
     assert "approximation" in result.stderr
+    assert "safety expert by layer, the mean that training recorded: 0.2 0.4\n" in result.stderr
+    assert "helpfulness expert by layer, the mean that training recorded: 1 0\n" in result.stderr
     name = "model.layers.1.mlp.down_proj.weight"
     prefix = "base_model.model.model.layers.1.mlp.down_proj"
     factors = peft.utils.load_peft_weights(str(mixture.safety))

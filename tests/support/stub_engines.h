@@ -45,6 +45,7 @@ class HookedLearner : public Learner {
     std::function<void(std::span<const TrainingRow>)> before_accumulate;
     std::function<void(LossReport&)> after_accumulate;
     std::function<void()> before_apply;
+    std::function<void()> begin_epoch;
     double step_flops = 0.0;  ///< what least_flops() says; 0: what the learner inside says
   };
   HookedLearner(std::unique_ptr<Learner> inner, Hooks hooks)
@@ -58,6 +59,10 @@ class HookedLearner : public Learner {
     LossReport report = inner_->accumulate(rows, batch);
     if (hooks_.after_accumulate) hooks_.after_accumulate(report);
     return report;
+  }
+  void begin_epoch() override {
+    if (hooks_.begin_epoch) hooks_.begin_epoch();
+    inner_->begin_epoch();
   }
   LossReport evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) override {
     return inner_->evaluate(rows, batch);

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every trainer, and what uses the trained models, with input that is missing, wrong or poisonous, and
+without room on the disk: an error that names it, and nothing lost."""
+import argparse
+import json
+import resource
+import shutil
+import signal
+
+import pytest
+import toy_world
+
+FAST = ("--dtype", "float32", "--max-steps", 4, "--batch-size", 4, "--warmup-ratio", 0,
+        "--save-steps", 1)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory, midpo):
+    """A base model, score models and experts of it, an expert of a base of another size, a router."""
+    folder = tmp_path_factory.mktemp("toy")
+    toy_world.write_world(folder, argparse.Namespace(seed=3, sft_rows=24, preferences=24,
+                                                     prompts=4))
+    rows = [json.loads(line) for line in
+            (folder / "preferences_train.jsonl").read_text().splitlines()]
+    midpo.write_jsonl(folder / "d_dual.jsonl", [
+        {**row, "safer_response_id": row["better_response_id"]} for row in rows])
+    midpo.write_jsonl(folder / "responses.jsonl", [
+        {"prompt": row["prompt"], "response": row["response_0"]} for row in rows])
+    make_other_models(folder)
+    once = ("--max-steps", 1, "--dtype", "float32", "--data", folder / "preferences_train.jsonl")
+    for kind in ("reward", "cost"):
+        midpo.run_ok(kind, "--model", folder / "init", *once, "--output", folder / kind)
+    for base, output in (("init", "expert"), ("wide", "wide_expert")):
+        midpo.run_ok("dpo", "--model", folder / base, *once, "--output", folder / output)
+    midpo.run_ok("router", "--model", folder / "init", "--max-steps", 1, "--dtype", "float32",
+                 "--data", folder / "d_dual.jsonl", "--safety-adapter", folder / "expert",
+                 "--helpfulness-adapter", folder / "expert", "--gate-width", 4, "--output",
+                 folder / "router")
+    return folder
+
+
+def make_other_models(folder):
+    shutil.copytree(folder / "init", folder / "gpt")
+    config = json.loads((folder / "gpt" / "config.json").read_text())
+    config.update(architectures=["GPT2LMHeadModel"], model_type="gpt2")
+    (folder / "gpt" / "config.json").write_text(json.dumps(config))
+    usual = toy_world.INTERMEDIATE
+    toy_world.INTERMEDIATE = 2 * usual
+    toy_world.write_init(folder / "wide", 3)
+    toy_world.INTERMEDIATE = usual
+
+
+def commands(toy, output):
+    """Name -> arguments of a run that works."""
+    pairs = ("--model", toy / "init", "--data", toy / "preferences_train.jsonl", "--output", output)
+    mixture = ("--safety-adapter", toy / "expert", "--helpfulness-adapter", toy / "expert")
+    scores = ("--reward-model", toy / "reward", "--cost-model", toy / "cost")
+    return {
+        "sft": ["sft", "--model", toy / "init", "--data", toy / "sft.jsonl", "--output", output],
+        "reward": ["reward", *pairs], "cost": ["cost", *pairs], "dpo": ["dpo", *pairs],
+        "expert": ["expert", "--kind", "both", *pairs, *scores],
+        "router": ["router", "--model", toy / "init", "--data", toy / "d_dual.jsonl", "--output",
+                   output, "--gate-width", 4, *mixture],
+        "generate": ["generate", "--model", toy / "init", "--data", toy / "prompts_test.jsonl",
+                     "--output", output, "--max-new-tokens", 4, "--router", toy / "router",
+                     *mixture],
+        "evaluate": ["evaluate", "--data", toy / "responses.jsonl", *scores, "--output",
+                     output.with_suffix(".jsonl")],
+        "chat": ["chat", "--model", toy / "init", "--router", toy / "router", *mixture],
+        "export": ["export", "--model", toy / "init", "--router", toy / "router", "--output",
+                   output, *mixture],
+    }
+
+
+TRAINERS = ("sft", "reward", "cost", "dpo", "expert", "router")
+
+
+def arguments(toy, output, name, *more, **replaced):
+    """The command with some options' values replaced, more of them, and few steps."""
+    words = list(commands(toy, output)[name])
+    for option, value in replaced.items():
+        words[words.index("--" + option.replace("_", "-")) + 1] = value
+    return [*words, *(FAST if name in TRAINERS else ()), *more]
+
+
+def refused(midpo, words, status=2):
+    result = midpo.run(*words, input="" if words[0] == "chat" else None)
+    assert result.returncode == status, (result.returncode, result.stderr)
+    assert "Traceback" not in result.stderr and "terminate" not in result.stderr
+    return result.stderr
+
+
+FILES = [(name, "model") for name in (*TRAINERS, "generate", "chat", "export")]
+FILES += [(name, "data") for name in (*TRAINERS, "generate", "evaluate")]
+FILES += [("expert", "reward_model"), ("expert", "cost_model"), ("evaluate", "reward_model"),
+          ("evaluate", "cost_model")]
+FILES += [(name, option) for name in ("router", "generate", "chat", "export")
+          for option in ("safety_adapter", "helpfulness_adapter")]
+FILES += [(name, "router") for name in ("generate", "chat", "export")]
+
+
+@pytest.mark.parametrize(("name", "option"), FILES)
+def test_what_is_missing_is_named(name, option, midpo, toy, tmp_path):
+    missing = tmp_path / "missing.jsonl"
+    errors = refused(midpo, arguments(toy, tmp_path / "out", name, **{option: missing}))
+    assert str(missing) in errors
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", (*TRAINERS, "generate", "chat", "export"))
+def test_another_architecture_is_refused(name, midpo, toy, tmp_path):
+    errors = refused(midpo, arguments(toy, tmp_path / "out", name, model=toy / "gpt"))
+    assert "gpt2" in errors or "GPT2" in errors
+
+
+@pytest.mark.parametrize("option", ("reward_model", "cost_model"))
+@pytest.mark.parametrize("name", ("expert", "evaluate"))
+def test_a_language_model_is_no_score_model(name, option, midpo, toy, tmp_path):
+    errors = refused(midpo, arguments(toy, tmp_path / "out", name, **{option: toy / "init"}))
+    assert str(toy / "init") in errors and "score" in errors
+
+
+@pytest.mark.parametrize("option", ("safety_adapter", "helpfulness_adapter"))
+@pytest.mark.parametrize("name", ("router", "generate", "chat", "export"))
+def test_an_expert_of_another_base_is_refused(name, option, midpo, toy, tmp_path):
+    errors = refused(midpo, arguments(toy, tmp_path / "out", name, **{option: toy / "wide_expert"}))
+    is_by_shape = "wide_expert" in errors and "shape" in errors
+    assert is_by_shape or "its gates were trained with" in errors
+
+
+@pytest.mark.parametrize("name", ("sft", "dpo", "expert"))
+def test_an_adapter_to_start_from_of_another_base_is_refused(name, midpo, toy, tmp_path):
+    more = ("--lora",) if name == "sft" else ()
+    errors = refused(midpo, arguments(toy, tmp_path / "out", name, "--adapter", toy / "wide_expert",
+                                      *more))
+    assert "wide_expert" in errors and "shape" in errors
+
+
+@pytest.mark.parametrize("name", ("generate", "chat", "export"))
+def test_a_router_of_another_base_is_refused(name, midpo, toy, tmp_path):
+    words = arguments(toy, tmp_path / "out", name, model=toy / "wide",
+                      safety_adapter=toy / "wide_expert", helpfulness_adapter=toy / "wide_expert")
+    assert str(toy / "router") in refused(midpo, words)
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_data_of_no_rows_is_refused(name, midpo, toy, tmp_path):
+    (tmp_path / "empty.jsonl").write_text("\n")
+    errors = refused(midpo, arguments(toy, tmp_path / "out", name, data=tmp_path / "empty.jsonl"))
+    assert "no row" in errors or "empty" in errors
+
+
+@pytest.mark.parametrize("name", ("sft", "reward", "cost", "dpo", "expert"))
+def test_a_loss_that_is_nan_names_step_and_rows_and_keeps_the_state(name, midpo, toy, tmp_path):
+    """Without AdamW's epsilon, weights whose gradient is zero become NaN in the first step."""
+    more = ("--adam-eps", 0, *(("--lora",) if name == "sft" else ()))
+    errors = refused(midpo, arguments(toy, tmp_path / "out", name, *more), midpo.EXIT_FAILED)
+    assert "step 2, rows" in errors and "nan" in errors
+    checkpoints = list((tmp_path / "out.run").rglob("checkpoints/step-1/state.safetensors"))
+    assert checkpoints and not (tmp_path / "out").exists()
+
+
+def test_gates_that_are_nan_name_step_and_rows(midpo, toy, tmp_path):
+    errors = refused(midpo, arguments(toy, tmp_path / "out", "router", "--adam-eps", 0,
+                                      "--adam-beta2", 1, "--learning-rate", 1000),
+                     midpo.EXIT_FAILED)
+    assert "router, step 2, rows" in errors
+    assert (tmp_path / "out.run" / "checkpoints" / "step-1").is_dir()
+
+
+def limit_files(size):
+    def apply():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return {"preexec_fn": apply, "restore_signals": False}
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_no_room_for_a_checkpoint_fails_by_name_and_resumes(name, midpo, toy, tmp_path):
+    words = arguments(toy, tmp_path / "out", name, "--resume")
+    result = midpo.run(*words, **limit_files(60_000))
+    assert result.returncode == midpo.EXIT_FAILED, result.stderr
+    assert "File too large" in result.stderr and str(tmp_path) in result.stderr
+    assert not (tmp_path / "out").exists()
+    midpo.run_ok(*words)
+    assert (tmp_path / "out").is_dir()
+
+
+@pytest.mark.parametrize("name", ("generate", "evaluate", "export"))
+def test_no_room_for_an_output_fails_by_name(name, midpo, toy, tmp_path):
+    words = arguments(toy, tmp_path / "out", name)
+    result = midpo.run(*words, **limit_files(300))
+    assert result.returncode == midpo.EXIT_FAILED, result.stderr
+    assert "File too large" in result.stderr and str(tmp_path) in result.stderr
+    assert not (tmp_path / "out").exists() and not (tmp_path / "out.jsonl").exists()
+    midpo.run_ok(*words, *(("--resume",) if name == "generate" else ()))
