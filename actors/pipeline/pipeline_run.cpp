@@ -59,6 +59,7 @@ int run_pipeline(const PipelineConfig& config, const std::string& resolved,
   const bool was_finished = outcome.experts.was_finished && outcome.router.was_finished;
   if (was_finished && std::filesystem::exists(folder.manifest())) return 0;
   write_pipeline_manifest(folder, config.shared.data, started);
+  write_stages(folder, outcome);
   print(pipeline_summary(outcome));
   return 0;
 }

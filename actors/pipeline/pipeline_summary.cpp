@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 #include <sstream>
 
 #include "actors/learning/learning_summary.h"
 #include "actors/rank_summary.h"
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/hash.h"
 #include "runtime/observe/table.h"
 #include "runtime/store/manifest.h"
@@ -36,28 +38,45 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-double share(double part, double whole) { return 100.0 * part / std::max(whole, 1e-9); }
+struct Stage {
+  std::string name;
+  double done_seconds = 0.0;  ///< from the start of the run
+  double busy_seconds = 0.0;
+  double share = 0.0;  ///< of the time of its part of the run, for each of its actors
+};
 
-std::string stage_table(const LearningResult& experts, const LearningResult& router) {
+Stage make_stage(std::string name, double done, double busy, double available) {
+  return {std::move(name), done, busy, busy / std::max(available, 1e-9)};
+}
+
+std::vector<Stage> stages_of(const LearningResult& experts, const LearningResult& router) {
   const LearningOutcome& outcome = experts.outcome;
   const double wall = outcome.wall_seconds;
   const auto& compute = outcome.scoring.compute_seconds;
   const double scoring = std::accumulate(compute.begin(), compute.end(), 0.0);
-  Table table({"stage", "done after, s", "busy, s", "busy, %"});
-  table.row({"scorers (" + std::to_string(experts.job->num_scorers) + ")",
-             Cell(outcome.scoring_seconds, 2), Cell(scoring, 2),
-             Cell(share(scoring, wall * experts.job->num_scorers), 1)});
-  table.row({"D_dual", Cell(outcome.ranking_seconds, 2)});
+  const std::uint32_t num_scorers = std::max(1U, experts.job->num_scorers);
+  std::vector<Stage> stages{make_stage("scorers (" + std::to_string(num_scorers) + ")",
+                                       outcome.scoring_seconds, scoring, wall * num_scorers)};
   for (std::size_t i = 0; i < outcome.learners.size(); ++i) {
     const LearnerFigures& learner = outcome.learners[i];
-    table.row({experts.job->learners[i].name, Cell(learner.finished_seconds, 2),
-               Cell(learner.seconds, 2), Cell(share(learner.seconds, wall), 1)});
+    stages.push_back(
+        make_stage(experts.job->learners[i].name, learner.finished_seconds, learner.seconds, wall));
   }
   if (!router.was_finished) {
-    const LearnerFigures& learner = router.outcome.learners.front();
-    table.row({"router", Cell(wall + router.outcome.wall_seconds, 2), Cell(learner.seconds, 2),
-               Cell(share(learner.seconds, router.outcome.wall_seconds), 1)});
+    const double router_wall = router.outcome.wall_seconds;
+    stages.push_back(make_stage("router", wall + router_wall,
+                                router.outcome.learners.front().seconds, router_wall));
   }
+  return stages;
+}
+
+std::string stage_table(const std::vector<Stage>& stages, double ranking_seconds) {
+  Table table({"stage", "done after, s", "busy, s", "busy, %"});
+  for (const Stage& stage : stages) {
+    table.row({stage.name, Cell(stage.done_seconds, 2), Cell(stage.busy_seconds, 2),
+               Cell(100.0 * stage.share, 1)});
+  }
+  table.row({"D_dual", Cell(ranking_seconds, 2)});
   return table.text();
 }
 
@@ -85,10 +104,23 @@ void write_pipeline_manifest(const PipelineFolder& folder, const std::vector<std
   write_manifest(folder.manifest(), manifest);
 }
 
+void write_stages(const PipelineFolder& folder, const PipelineOutcome& outcome) {
+  if (outcome.experts.was_finished) return;
+  nlohmann::json rows = nlohmann::json::array();
+  for (const Stage& stage : stages_of(outcome.experts, outcome.router)) {
+    rows.push_back({{"name", stage.name},
+                    {"done_seconds", stage.done_seconds},
+                    {"busy_seconds", stage.busy_seconds},
+                    {"busy_share", stage.share}});
+  }
+  write_file_atomically(folder.dir + "/stages.json", nlohmann::json{{"stages", rows}}.dump(1));
+}
+
 std::string pipeline_summary(const PipelineOutcome& outcome) {
   std::string text;
   if (!outcome.experts.was_finished) {
-    text += stage_table(outcome.experts, outcome.router);
+    text += stage_table(stages_of(outcome.experts, outcome.router),
+                        outcome.experts.outcome.ranking_seconds);
     text += learning_summary(*outcome.experts.job, outcome.experts.outcome,
                              outcome.experts.trained_parameters);
   }

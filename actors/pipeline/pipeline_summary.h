@@ -17,6 +17,10 @@ struct PipelineOutcome {
 void write_pipeline_manifest(const PipelineFolder& folder, const std::vector<std::string>& inputs,
                              const std::string& started_at);
 
+/// How the stages of this process overlapped, in OUTPUT/stages.json, for midpo report.
+/// @throws Error(kStorage).
+void write_stages(const PipelineFolder& folder, const PipelineOutcome& outcome);
+
 /// When each stage was done, how busy everyone was, and the learners' tables.
 std::string pipeline_summary(const PipelineOutcome& outcome);
 

@@ -226,6 +226,22 @@ std::string throughput_section(const std::vector<RunData>& runs) {
          rows + "</tbody></table>\n";
 }
 
+/// When each stage of an overlapped run was done, and how much of the time its actors worked.
+std::string overlap_section(const std::vector<RunData>& runs) {
+  std::string rows;
+  for (const RunData& run : runs) {
+    for (const StageData& stage : run.stages) {
+      rows += "<tr><td>" + html_escape(run.name + " " + stage.name) + "</td><td>" +
+              short_number(stage.done_seconds) + "</td><td>" + short_number(stage.busy_seconds) +
+              "</td><td>" + short_number(100.0 * stage.busy_share) + " %</td></tr>\n";
+    }
+  }
+  if (rows.empty()) return "";
+  return "<h2>Overlap</h2>\n<table><thead><tr><th>stage</th><th>done after, s</th><th>busy, s</th>"
+         "<th>busy</th></tr></thead><tbody>\n" +
+         rows + "</tbody></table>\n";
+}
+
 }  // namespace
 
 std::string report_page(const std::vector<RunData>& runs) {
@@ -235,7 +251,7 @@ std::string report_page(const std::vector<RunData>& runs) {
              "<title>midpo report</title><style>") +
          kStyle + "</style></head><body>\n<h1>midpo report</h1>\n" + evaluation_section(runs) +
          yield_section(runs) + gate_section(runs) + curve_section(runs) + throughput_section(runs) +
-         "</body></html>\n";
+         overlap_section(runs) + "</body></html>\n";
 }
 
 }  // namespace midpo

@@ -91,6 +91,12 @@ void read_file(const fs::path& path, const std::string& relative, RunData& run) 
     if (!manifest.contains("rows")) return;
     run.yields.push_back(read_yield(manifest));
     run.yields.back().name = fs::path(relative).parent_path().string();
+  } else if (file == "stages.json") {
+    const json content = json::parse(read_text(path));
+    for (const json& stage : content.at("stages")) {
+      run.stages.push_back({stage.at("name"), stage.at("done_seconds"), stage.at("busy_seconds"),
+                            stage.at("busy_share")});
+    }
   } else if (file == "gates.jsonl") {
     for_each_line(path, [&](const json& line) {
       run.gates.push_back(read_gate_example(line));

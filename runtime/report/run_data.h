@@ -28,6 +28,14 @@ struct YieldData {
   std::map<std::string, std::uint64_t> filtered;
 };
 
+/// A line of stages.json, of an overlapped run.
+struct StageData {
+  std::string name;
+  double done_seconds = 0.0;  ///< from the start of the run
+  double busy_seconds = 0.0;
+  double busy_share = 0.0;
+};
+
 /// One line of gates.jsonl: both gates of each layer at each token.
 struct GateExample {
   std::vector<std::string> tokens;
@@ -41,14 +49,16 @@ struct RunData {
   std::vector<MetricsData> metrics;
   std::vector<YieldData> yields;
   std::vector<GateExample> gates;
+  std::vector<StageData> stages;
 
   bool is_empty() const {
-    return evaluations.empty() && metrics.empty() && yields.empty() && gates.empty();
+    return evaluations.empty() && metrics.empty() && yields.empty() && gates.empty() &&
+           stages.empty();
   }
 };
 
-/// Reads every *.summary.json, metrics.jsonl, manifest.json and gates.jsonl of a folder and its
-/// sub-folders, in the order of their paths. A last line cut by a kill is left out.
+/// Reads every *.summary.json, metrics.jsonl, manifest.json, stages.json and gates.jsonl of a
+/// folder and its sub-folders, in the order of their paths. A last line cut by a kill is left out.
 /// @throws Error(kConfig) for a folder that is missing or holds none of these; Error(kData) naming
 ///   a file that is not what its name says.
 RunData read_run(const std::string& name, const std::string& folder);

@@ -99,6 +99,13 @@ def test_the_manifest_accounts_for_every_row(overlapped):
     assert rows["out"] == len((overlapped / "d_dual.jsonl").read_text().splitlines())
 
 
+def test_the_report_shows_how_the_stages_overlapped(midpo, overlapped, tmp_path):
+    midpo.run_ok("report", "--run", f"run={overlapped}", "--output", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    for word in ("<h2>Overlap</h2>", "run scorers (2)", "run safety expert", "run router"):
+        assert word in page
+
+
 def test_a_dry_run_prints_the_plan_and_leaves_nothing(toy, midpo, tmp_path):
     result = midpo.run_ok(*run_arguments(toy, tmp_path / "run", "--dry-run"))
     for word in ("reference-scorer", "safety expert", "rows/s expected", "weights on cpu"):
