@@ -14,7 +14,11 @@ namespace midpo {
 class DeathWatch {
  public:
   using Clock = std::chrono::steady_clock;
-  using Tasks = std::vector<std::uint64_t>;
+  struct Held {
+    std::uint64_t task = 0;
+    bool has_arrived = false;  ///< at the worker, as far as is known
+  };
+  using Tasks = std::vector<Held>;
 
   explicit DeathWatch(Clock::duration gone_after) : gone_after_(gone_after) {}
 

@@ -31,6 +31,8 @@ std::vector<Message> ReliableLink::receive(Message message, Clock::time_point no
   const std::uint64_t seq = message.envelope.seq;
   if (seq == 0) return {};
   if (!owes_ack_) ack_at_ = now + options_.ack_delay;
+  // That a task has come must be known before it can do harm.
+  if (message.envelope.kind == MessageKind::kTask) ack_at_ = now;
   owes_ack_ = true;
   // Beyond the window only a faulty peer sends; it must not fill our memory.
   if (seq > delivered_ + options_.window) return {};
@@ -52,6 +54,16 @@ void ReliableLink::stamp(Envelope& envelope) const {
   envelope.epoch = epoch_;
   envelope.session = session_;
   envelope.ack = delivered_;
+}
+
+bool ReliableLink::has_arrived(const Envelope& sent) const {
+  const auto is_it = [&sent](const Message& message) {
+    const Envelope& envelope = message.envelope;
+    return envelope.kind == sent.kind && envelope.task == sent.task &&
+           envelope.attempt == sent.attempt;
+  };
+  return std::ranges::none_of(waiting_, is_it) &&
+         std::ranges::none_of(in_flight_, is_it, &InFlight::message);
 }
 
 ReliableLink::Clock::duration ReliableLink::patience_with(const Message& message) const {

@@ -47,6 +47,9 @@ class ReliableLink {
   /// When due() or is_dead() has something new, if nothing arrives or is sent before.
   Clock::time_point next_wake() const;
 
+  /// False while it is not known that a message sent with this kind, task and attempt has arrived.
+  bool has_arrived(const Envelope& sent) const;
+
   bool is_dead(Clock::time_point now) const { return now - last_heard_ >= options_.dead_after; }
   Clock::time_point last_heard() const { return last_heard_; }
 

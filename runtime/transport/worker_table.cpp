@@ -16,6 +16,9 @@ constexpr std::size_t kEndedKept = 4096;
 /// Answers to strangers are cheap to lose: they ask again.
 constexpr std::size_t kMaxReplies = 4096;
 
+/// A task that kills before its arrival is known is suspected after so many deaths.
+constexpr std::uint32_t kUnseenDeaths = 3;
+
 /// Lets a worker that has said goodbye go, when its session's link is gone already.
 Message acknowledgement(const Envelope& envelope) {
   Message message;
@@ -212,6 +215,7 @@ std::optional<WorkerTable::Held> WorkerTable::give_back(Session& session,
     ++num_unasked_;
     return std::nullopt;
   }
+  unseen_deaths_.erase(envelope.task);
   Held given = std::move(*held);
   session.held.erase(held);
   ++session.credits;
@@ -224,9 +228,15 @@ std::size_t WorkerTable::num_computing(const Session& session) {
   return std::min<std::size_t>(std::max(session.hello.num_lanes, 1U), session.held.size());
 }
 
-std::vector<std::uint64_t> WorkerTable::computing(const Session& session) {
-  std::vector<std::uint64_t> tasks;
-  for (std::size_t i = 0; i < num_computing(session); ++i) tasks.push_back(session.held[i].task);
+DeathWatch::Tasks WorkerTable::computing(const Session& session) {
+  DeathWatch::Tasks tasks;
+  for (std::size_t i = 0; i < num_computing(session); ++i) {
+    Envelope sent;
+    sent.kind = MessageKind::kTask;
+    sent.task = session.held[i].task;
+    sent.attempt = session.held[i].attempt;
+    tasks.push_back({sent.task, session.link.has_arrived(sent)});
+  }
   return tasks;
 }
 
@@ -243,8 +253,12 @@ const WorkerTable::Held* WorkerTable::overdue(const Session& session, Clock::tim
   return nullptr;
 }
 
-void WorkerTable::suspect(const std::vector<std::uint64_t>& tasks) {
-  for (const std::uint64_t task : tasks) events_.push_back(TaskSuspected{task});
+void WorkerTable::suspect(const DeathWatch::Tasks& tasks) {
+  for (const DeathWatch::Held& held : tasks) {
+    // Sent to a worker that was dead already, most likely; but a task may also kill at once.
+    if (!held.has_arrived && ++unseen_deaths_[held.task] < kUnseenDeaths) continue;
+    events_.push_back(TaskSuspected{held.task});
+  }
 }
 
 void WorkerTable::end(Sessions::iterator session, const std::string& reason) {
@@ -275,7 +289,7 @@ std::vector<WorkerEvent> WorkerTable::tick(Clock::time_point now) {
       const std::uint64_t task = late->task;
       end(current, "held task " + std::to_string(task) + " for " + spoken_time(now - late->since) +
                        ", beyond its deadline");
-      suspect({task});
+      suspect({{task, true}});
     }
   }
   suspect(deaths_.expire(now));

@@ -152,9 +152,9 @@ class WorkerTable {
   void note_result(Session& session, const Envelope& envelope, TileResult result);
   std::optional<Held> give_back(Session& session, const Envelope& envelope);
   void end(Sessions::iterator session, const std::string& reason);
-  void suspect(const std::vector<std::uint64_t>& tasks);
+  void suspect(const DeathWatch::Tasks& tasks);
   static std::size_t num_computing(const Session& session);
-  static std::vector<std::uint64_t> computing(const Session& session);
+  static DeathWatch::Tasks computing(const Session& session);
   static void start_lanes(Session& session, Clock::time_point now);
   const Held* overdue(const Session& session, Clock::time_point now) const;
   Session* find(WorkerId worker);
@@ -166,6 +166,7 @@ class WorkerTable {
   std::map<WorkerId, PeerId> peer_of_;
   std::deque<std::uint64_t> ended_;  ///< sessions that must not begin again
   DeathWatch deaths_;
+  std::map<std::uint64_t, std::uint32_t> unseen_deaths_;  ///< by task: before it had arrived
   std::vector<Outgoing> replies_;
   std::vector<WorkerEvent> events_;
   WorkerId next_worker_;

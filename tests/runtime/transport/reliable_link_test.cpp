@@ -113,6 +113,7 @@ TEST(ReliableLink, IgnoresWhatIsFarBeyondTheWindow) {
 TEST(ReliableLink, AcknowledgesSoonWhenItHasNothingToSay) {
   ReliableLink to(1, {}, kStart);
   Message message = numbered(1);
+  message.envelope.kind = MessageKind::kResult;
   message.envelope.seq = 1;
   to.receive(message, kStart);
   EXPECT_EQ(to.next_wake(), kStart + milliseconds(20));
@@ -122,6 +123,16 @@ TEST(ReliableLink, AcknowledgesSoonWhenItHasNothingToSay) {
   EXPECT_EQ(wire[0].envelope.kind, MessageKind::kHeartbeat);
   EXPECT_EQ(wire[0].envelope.ack, 1U);
   EXPECT_TRUE(to.due(kStart + milliseconds(40)).empty());
+}
+
+TEST(ReliableLink, AcknowledgesATaskAtOnce) {
+  ReliableLink from(1, {}, kStart);
+  ReliableLink to(1, {}, kStart);
+  from.send(numbered(7));
+  EXPECT_FALSE(from.has_arrived(numbered(7).envelope));
+  to.receive(from.due(kStart).front(), kStart);
+  from.receive(to.due(kStart).front(), kStart);
+  EXPECT_TRUE(from.has_arrived(numbered(7).envelope));
 }
 
 TEST(ReliableLink, AcknowledgesWithWhatItSendsAnyway) {

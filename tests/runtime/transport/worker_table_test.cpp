@@ -93,6 +93,29 @@ TEST(WorkerTable, BlamesTheTaskInWorkWhenTheWorkerComesBackAsAnotherProcess) {
   EXPECT_THAT(only<WorkerLost>(wire.at_table)[0].tasks, ElementsAre(1U, 2U));
 }
 
+TEST(WorkerTable, BlamesNoTaskThatWasSentToADeadWorker) {
+  Wire wire = ready_wire();
+  wire.workers.erase("a");
+  wire.run(milliseconds(50));
+  wire.table.assign(wire.ready_worker(), 1, 0, kTask, wire.now);
+  wire.run(milliseconds(50));
+  wire.add_worker("a", 2);
+  wire.run(milliseconds(100));
+  EXPECT_EQ(only<WorkerLost>(wire.at_table).size(), 1U);
+  EXPECT_TRUE(only<TaskSuspected>(wire.at_table).empty());
+}
+
+TEST(WorkerTable, BlamesATaskThatKillsBeforeItsArrivalIsKnown) {
+  Wire wire = ready_wire();
+  for (std::uint64_t instance = 2; instance <= 4; ++instance) {
+    EXPECT_TRUE(only<TaskSuspected>(wire.at_table).empty());
+    wire.table.assign(wire.ready_worker(), 1, 0, kTask, wire.now);
+    wire.add_worker("a", instance);
+    wire.run(milliseconds(100));
+  }
+  EXPECT_EQ(only<TaskSuspected>(wire.at_table).size(), 1U);
+}
+
 TEST(WorkerTable, BlamesNoTaskWhenTheNetworkWasCut) {
   Wire wire = ready_wire();
   wire.table.assign(wire.ready_worker(), 1, 0, kTask, wire.now);
@@ -108,6 +131,7 @@ TEST(WorkerTable, BlamesNoTaskWhenTheNetworkWasCut) {
 TEST(WorkerTable, BlamesTheTaskOfAWorkerThatNeverComesBack) {
   Wire wire = ready_wire();
   wire.table.assign(wire.ready_worker(), 1, 0, kTask, wire.now);
+  wire.run(milliseconds(50));
   wire.workers.erase("a");
   wire.run(seconds(32));
   EXPECT_TRUE(only<TaskSuspected>(wire.at_table).empty());
