@@ -34,18 +34,20 @@ def slurm(tmp_path, midpo):
             "SLURM_JOB_NODELIST": "node[0-1]", "SLURM_JOB_ID": str(os.getpid())}
 
 
-def test_the_slurm_script_ranks_with_a_worker(slurm, midpo, world, tmp_path):
+def test_the_slurm_script_ranks_with_a_worker(slurm, midpo, long_world, tmp_path):
     if not subprocess.run(["hostname", "-I"], capture_output=True, text=True,
                           check=False).stdout.strip():
         pytest.skip("this machine has no address but the loopback")
     result = subprocess.run(
-        [ROOT / "scripts" / "midpo.sbatch", tmp_path / "run", "--data", world / "rows.jsonl",
-         "--reward-model", world / "reward", "--cost-model", world / "cost", "--dtype", "float32"],
+        [ROOT / "scripts" / "midpo.sbatch", tmp_path / "run", "--data",
+         long_world / "rows.jsonl", "--reward-model", long_world / "reward", "--cost-model",
+         long_world / "cost", "--dtype", "float32", "--on-bad-row", "quarantine"],
         env=slurm, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stderr[-3000:]
     assert "worker_joined" in result.stderr
     alone = tmp_path / "alone.jsonl"
-    midpo.run_ok(*midpo.rank_arguments(world, world / "rows.jsonl", alone, dtype="float32"))
+    midpo.run_ok(*midpo.rank_arguments(long_world, long_world / "rows.jsonl", alone,
+                                       dtype="float32", on_bad_row="quarantine"))
     assert (tmp_path / "run" / "d_dual.jsonl").read_bytes() == alone.read_bytes()
 
 
