@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "actors/error_boundary.h"
 #include "actors/remote/bridge_actor.h"
 #include "actors/remote/remote_job.h"
 #include "actors/row_lines.h"
@@ -218,6 +219,14 @@ void ScorerCrew::report(Clock::time_point now) const {
                         {"seconds", out.held.count()}});
   }
   if (bridge_) caf::anon_send(bridge_, ReportWaits{});
+}
+
+std::optional<Error> note_end(Company& company, ScorerCrew* crew, const caf::down_msg& down) {
+  const auto who = company.leave(down.source);
+  if (!who || !down.reason || down.reason == caf::exit_reason::normal) return std::nullopt;
+  const Error error = from_caf_error(down.reason, *who);
+  if (crew != nullptr && crew->knows(down.source)) return crew->lose(down.source, error);
+  return error;
 }
 
 }  // namespace midpo

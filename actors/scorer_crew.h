@@ -107,6 +107,10 @@ class ScorerCrew {
   CrewFigures figures_;
 };
 
+/// Notes in company and crew that somebody has ended. @param crew  may be null. @return the error
+/// with which the job must end: another actor's than a scorer's, or a scorer too many.
+std::optional<Error> note_end(Company& company, ScorerCrew* crew, const caf::down_msg& down);
+
 /// The longest a tile may be held.
 ScorerCrew::Clock::duration task_deadline(const ScoringJob& job);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "actors/error_boundary.h"
+#include "actors/job_actors.h"
 #include "runtime/observe/log.h"
 
 namespace midpo {
@@ -44,13 +45,7 @@ void stop_job(CoordinatorPointer self, std::optional<Error> error) {
 
 void note_down(CoordinatorPointer self, const caf::down_msg& down) {
   CoordinatorState& state = self->state;
-  const auto who = state.company->leave(down.source);
-  if (!who) return;
-  if (down.reason && down.reason != caf::exit_reason::normal) {
-    std::optional<Error> error = from_caf_error(down.reason, *who);
-    if (state.crew->knows(down.source)) error = state.crew->lose(down.source, *error);
-    if (error) stop_job(self, *error);
-  }
+  if (auto error = note_end(*state.company, state.crew.get(), down)) stop_job(self, *error);
   if (state.company->is_stopping() && state.company->advance_stop()) finish(self);
 }
 
@@ -82,21 +77,11 @@ void check_deadlines(CoordinatorPointer self) {
 
 JobOutcome run_rank_job(std::shared_ptr<const RankJob> job,
                         std::shared_ptr<JobResources> resources) {
-  caf::actor_system_config config;
-  config.set("scheduler.max-threads", std::max<std::size_t>(2, job->num_tokenizers + 1));
-  // Idle workers wait for work instead of polling for it: the cores belong to the scorers.
-  config.set("scheduler.policy", caf::atom("sharing"));
-  caf::actor_system system(config);
-  caf::scoped_actor listener(system);
-  const CoordinatorActor coordinator =
-      system.spawn(coordinator_actor, std::move(job), std::move(resources), caf::actor(listener));
-  listener->monitor(coordinator);
-  JobOutcome outcome;
-  listener->receive([&](const JobFinished& finished) { outcome = *finished.outcome; },
-                    [&](const caf::down_msg& down) {
-                      outcome.error = from_caf_error(down.reason, "coordinator");
-                    });
-  return outcome;
+  JobActors actors(std::max<std::size_t>(2, job->num_tokenizers + 1));
+  caf::scoped_actor listener(actors.system);
+  const CoordinatorActor coordinator = actors.system.spawn(
+      coordinator_actor, std::move(job), std::move(resources), caf::actor(listener));
+  return wait_for_outcome<JobFinished, JobOutcome>(listener, coordinator);
 }
 
 }  // namespace midpo

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "actors/error_boundary.h"
+#include "actors/job_actors.h"
 #include "actors/learning/dual_ranker_actor.h"
 #include "actors/learning/feeder_actor.h"
 #include "actors/learning/learner_actor.h"
@@ -164,15 +165,7 @@ void note_ranked(Pointer self, const RowsRanked& ranked) {
 
 void note_down(Pointer self, const caf::down_msg& down) {
   LearningCoordinatorState& state = self->state;
-  const auto who = state.company->leave(down.source);
-  if (!who) return;
-  if (down.reason && down.reason != caf::exit_reason::normal) {
-    std::optional<Error> error = from_caf_error(down.reason, *who);
-    if (state.crew && state.crew->knows(down.source)) {
-      error = state.crew->lose(down.source, *error);
-    }
-    if (error) stop_job(self, *error);
-  }
+  if (auto error = note_end(*state.company, state.crew.get(), down)) stop_job(self, *error);
   if (state.company->is_stopping() && state.company->advance_stop()) finish(self);
 }
 
@@ -271,19 +264,6 @@ void spawn_all(Pointer self, const std::shared_ptr<LearningResources>& resources
   }
 }
 
-/// The actor system of one job.
-struct JobActors {
-  struct Config : caf::actor_system_config {
-    Config() {
-      set("scheduler.max-threads", std::size_t{2});
-      // Idle workers wait for work instead of polling for it: the cores belong to the models.
-      set("scheduler.policy", caf::atom("sharing"));
-    }
-  };
-  Config config;
-  caf::actor_system system{config};
-};
-
 }  // namespace
 
 LearningCoordinatorActor::behavior_type learning_coordinator(
@@ -328,12 +308,7 @@ LearningOutcome run_learning_job(std::shared_ptr<const LearningJob> job,
   caf::scoped_actor listener(actors->system);
   const LearningCoordinatorActor coordinator =
       actors->system.spawn(learning_coordinator, job, resources, caf::actor(listener));
-  listener->monitor(coordinator);
-  LearningOutcome outcome;
-  listener->receive([&](const LearningFinished& finished) { outcome = *finished.outcome; },
-                    [&](const caf::down_msg& down) {
-                      outcome.error = from_caf_error(down.reason, "coordinator");
-                    });
+  const auto outcome = wait_for_outcome<LearningFinished, LearningOutcome>(listener, coordinator);
   if (outcome.is_stuck) {
     leave_behind(actors);
     leave_behind(job);

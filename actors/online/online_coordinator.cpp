@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "actors/error_boundary.h"
+#include "actors/job_actors.h"
 #include "actors/online/online_learner_actor.h"
 #include "actors/online/round_desk_actor.h"
 #include "actors/online/round_generator_actor.h"
@@ -99,13 +100,7 @@ void plan_block(Pointer self, const BlockLookedUp& looked) {
 
 void note_down(Pointer self, const caf::down_msg& down) {
   OnlineCoordinatorState& state = self->state;
-  const auto who = state.company->leave(down.source);
-  if (!who) return;
-  if (down.reason && down.reason != caf::exit_reason::normal) {
-    std::optional<Error> error = from_caf_error(down.reason, *who);
-    if (state.crew->knows(down.source)) error = state.crew->lose(down.source, *error);
-    if (error) stop_job(self, *error);
-  }
+  if (auto error = note_end(*state.company, state.crew.get(), down)) stop_job(self, *error);
   if (state.company->is_stopping() && state.company->advance_stop()) finish(self);
 }
 
@@ -203,20 +198,11 @@ OnlineCoordinatorActor::behavior_type online_coordinator(Pointer self,
 
 OnlineOutcome run_online_job(std::shared_ptr<const OnlineJob> job,
                              std::shared_ptr<OnlineResources> resources) {
-  caf::actor_system_config config;
-  config.set("scheduler.max-threads", std::size_t{2});
-  config.set("scheduler.policy", caf::atom("sharing"));
-  caf::actor_system system(config);
-  caf::scoped_actor listener(system);
-  const OnlineCoordinatorActor coordinator =
-      system.spawn(online_coordinator, std::move(job), std::move(resources), caf::actor(listener));
-  listener->monitor(coordinator);
-  OnlineOutcome outcome;
-  listener->receive([&](const OnlineFinished& finished) { outcome = *finished.outcome; },
-                    [&](const caf::down_msg& down) {
-                      outcome.error = from_caf_error(down.reason, "coordinator");
-                    });
-  return outcome;
+  JobActors actors;
+  caf::scoped_actor listener(actors.system);
+  const OnlineCoordinatorActor coordinator = actors.system.spawn(
+      online_coordinator, std::move(job), std::move(resources), caf::actor(listener));
+  return wait_for_outcome<OnlineFinished, OnlineOutcome>(listener, coordinator);
 }
 
 }  // namespace midpo
