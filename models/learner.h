@@ -84,6 +84,7 @@ struct LearnerOptions {
   bool is_published_compat = false;
   std::uint64_t seed = 42;
   std::int64_t num_threads = 0;            ///< of one step, CPU; 0: all cores
+  std::int64_t bucket_kib = 4096;          ///< of gradients that are summed over ranks at once
   std::shared_ptr<Collective> collective;  ///< of the ranks that train this model; null: alone
 };
 

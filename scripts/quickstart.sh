@@ -9,7 +9,7 @@ readonly folder="${1:-runs/toy}"
 
 scripts/setup.sh
 cmake --preset release >/dev/null
-ninja -C build/release midpo midpo_models midpo-parquet-rows
+ninja -C build/release midpo midpo_collectives midpo_models midpo-parquet-rows
 
 readonly start=$SECONDS
 scripts/toy_story.sh "$folder"

@@ -40,6 +40,7 @@ void visit_fields(Options& options, const Visit& visit) {
   visit("offloads_optimizer", options.offloads_optimizer);
   visit("is_published_compat", options.is_published_compat);
   visit("seed", options.seed);
+  visit("bucket_kib", options.bucket_kib);
 }
 
 }  // namespace

@@ -125,6 +125,7 @@ std::shared_ptr<Learner> wrap(std::shared_ptr<Learner> own, std::shared_ptr<Coll
 std::shared_ptr<Learner> make_ranked_learner(LearnerOptions options, const LearnerRanks& ranks,
                                              const EngineFactory& engines) {
   options.num_threads = ranks.threads;
+  options.bucket_kib = ranks.group.bucket_kib;
   options.model.device = ranks.devices.front();
   if (ranks.group.ranks == 1) return engines.make_learner(options);
   require(!options.is_published_compat, ErrorCode::kConfig,

@@ -47,6 +47,8 @@ void add_rank_options(OptionTable& table, RankConfig& config) {
   table.text("rendezvous", &config.rendezvous, "ADDRESS",
              "tcp://HOST:PORT of this host: ranks on several hosts meet there, each started as "
              "midpo learner-rank; without it all run here and start by themselves");
+  table.integer("rank_bucket_kib", &config.bucket_kib, 1, 1 << 20,
+                "Gradients that are summed at once, while others are still computed");
   table.number("rank_silence_seconds", &config.silence_seconds, 1.0, 1e6,
                "A rank without a sign of life for so long stops the run");
   table.number("rank_deadline_seconds", &config.deadline_seconds, 1.0, 1e6,

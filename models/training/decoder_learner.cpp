@@ -16,9 +16,7 @@
 namespace midpo {
 namespace {
 
-/// Values that are summed over ranks at once: 4 MiB, enough to fill a network, few enough to begin
-/// early.
-constexpr std::size_t kSumPiece = std::size_t{1} << 20;
+constexpr std::size_t kValuesPerKib = 1024 / sizeof(float);
 
 std::int64_t packed_tokens(const RowTokens& row) {
   std::size_t tokens = 0;
@@ -128,8 +126,9 @@ void DecoderLearner::enter() const {
 LossReport DecoderLearner::accumulate(std::span<const TrainingRow> rows, const BatchCount& batch) {
   if (collective() == nullptr) return run_parts(rows, batch, true);
   const at::Tensor& gradients = parameters().gradients();
-  sums_ = std::make_unique<GradientSums>(*collective(), span_of(gradients, {0, gradients.numel()}),
-                                         kSumPiece);
+  sums_ =
+      std::make_unique<GradientSums>(*collective(), span_of(gradients, {0, gradients.numel()}),
+                                     static_cast<std::size_t>(options_.bucket_kib) * kValuesPerKib);
   // The other ranks sum in any case: whoever fails sums as well, and nobody uses the result.
   try {
     const LossReport report = run_parts(rows, batch, true);
