@@ -107,6 +107,7 @@ at::Tensor WeightReader::read_float(const std::string& name) const {
     const StoredTensor& stored = files_.require_tensor(name);
     at::Tensor values = at::empty(stored.shape, at::TensorOptions().dtype(at::kFloat));
     copy_into(stored, values);
+    files_.release(stored);
     return values.to(device_);
   });
 }
@@ -120,6 +121,7 @@ at::Tensor WeightReader::read_stacked(const std::vector<std::string>& names) con
   for (const std::string& name : names) {
     const StoredTensor& stored = files_.require_tensor(name);
     copy_into(stored, stacked.narrow(0, offset, stored.shape[0]));
+    files_.release(stored);
     offset += stored.shape[0];
   }
   return stacked.to(device_);

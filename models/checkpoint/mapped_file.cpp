@@ -64,6 +64,15 @@ MappedFile::~MappedFile() {
   ::close(descriptor_);
 }
 
+void MappedFile::release(std::span<const std::byte> part) {
+  static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(part.data());
+  const std::uintptr_t first = (begin + page - 1) / page * page;
+  const std::uintptr_t end = (begin + part.size()) / page * page;
+  // Best effort: memory that stays is no error.
+  if (first < end) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
+
 void MappedFile::check_unchanged() const {
   struct stat info {};
   if (::fstat(descriptor_, &info) != 0) refuse_checkpoint(path_, std::strerror(errno));

@@ -29,6 +29,10 @@ class MappedFile {
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return {data_, size_bytes_}; }
 
+  /// Lets go of the whole pages within bytes() that `part` covers; they are read again when
+  /// touched.
+  static void release(std::span<const std::byte> part);
+
   /// @throws Error(kCheckpoint) if size or modification time differ from when the file was opened.
   void check_unchanged() const;
 

@@ -30,6 +30,7 @@ ContentHash hash_model(const WeightFiles& weights, const std::string& config_jso
     add_number(hasher, tensor.shape.size());
     for (const std::int64_t dim : tensor.shape) add_number(hasher, static_cast<std::uint64_t>(dim));
     hasher.update(tensor.data, tensor.size_bytes);
+    weights.release(tensor);
   }
   weights.check_unchanged();
   return hasher.digest();

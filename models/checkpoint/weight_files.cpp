@@ -49,6 +49,7 @@ class OpenedWeights final : public WeightFiles {
   void check_unchanged() const override {
     for (const auto& file : files_) file->check_unchanged();
   }
+  void release(const StoredTensor& tensor) const override;
 
  private:
   std::string near_names(const std::string& name) const;
@@ -58,6 +59,15 @@ class OpenedWeights final : public WeightFiles {
   std::vector<OwnedBytes> copies_;
   std::vector<StoredTensor> tensors_;
 };
+
+/// Only what lies in a mapping: dropping pages of our own memory would lose its content.
+void OpenedWeights::release(const StoredTensor& tensor) const {
+  for (const auto& file : files_) {
+    const auto bytes = file->bytes();
+    const bool is_inside = tensor.data >= bytes.data() && tensor.data < bytes.data() + bytes.size();
+    if (is_inside) MappedFile::release({tensor.data, tensor.size_bytes});
+  }
+}
 
 void OpenedWeights::add(const std::string& path, bool allow_pickle,
                         const std::vector<std::string>* wanted) {

@@ -55,6 +55,11 @@ class WeightFiles {
   /// or written to since it was opened then gives @throws Error(kCheckpoint) instead of wrong
   /// weights. (Touching a page beyond the new end of a cut file raises SIGBUS; see mapped_file.h.)
   virtual void check_unchanged() const = 0;
+
+  /// Lets go of the memory that holds the tensor's bytes; touched again, they are read again. For
+  /// who has copied them: a file that was read whole would otherwise stand in memory beside its
+  /// copy.
+  virtual void release(const StoredTensor& tensor) const = 0;
 };
 
 /// Opens model.safetensors, or model.safetensors.index.json and its shards, or (only with

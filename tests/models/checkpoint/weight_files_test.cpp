@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+
+#include "runtime/core/hash.h"
 #include "tests/models/checkpoint/checkpoint_files.h"
 
 namespace midpo {
@@ -237,6 +240,35 @@ TEST(WeightFiles, NoticesThatAFileWasWrittenAfterOpening) {
   const timespec later[2] = {{1, 0}, {1, 0}};
   ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), later, 0), 0);
   EXPECT_THAT(refusal([&] { weights->check_unchanged(); }), HasSubstr("was written to"));
+}
+
+/// Memory of this process, with the file pages that are mapped into it.
+std::size_t resident_bytes() {
+  std::size_t total_pages = 0, resident_pages = 0;
+  std::ifstream("/proc/self/statm") >> total_pages >> resident_pages;
+  return resident_pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+TEST(WeightFiles, LetsGoOfBytesThatWereCopied) {
+  constexpr std::size_t kBytes = std::size_t{32} << 20;
+  const TemporaryFolder dir;
+  dir.write("model.safetensors", float_tensors({{"a", {kBytes / 4}}}));
+  const auto weights = open_model_weights(dir.path(), false);
+  const StoredTensor& tensor = weights->require_tensor("a");
+  const ContentHash before = content_hash(tensor.data, tensor.size_bytes);
+  const std::size_t resident = resident_bytes();
+  weights->release(tensor);
+  EXPECT_LT(resident_bytes() + kBytes / 2, resident);
+  EXPECT_EQ(content_hash(tensor.data, tensor.size_bytes), before);
+}
+
+TEST(WeightFiles, KeepsBytesThatLieInNoFile) {
+  const TemporaryFolder dir;
+  const auto weights = open_weight_file(dir.write("router.pth", small_bin()), true);
+  const StoredTensor& tensor = weights->tensors().front();
+  const std::string before(reinterpret_cast<const char*>(tensor.data), tensor.size_bytes);
+  weights->release(tensor);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(tensor.data), tensor.size_bytes), before);
 }
 
 TEST(WeightFiles, OpensOneFileByItsContent) {
