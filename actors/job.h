@@ -47,8 +47,8 @@ struct ScoringJob {
       1;  ///< actors in all; scorer i is at home in model i % models and device i % devices
   double task_deadline_seconds = 600.0;
   std::shared_ptr<const RemoteJob> remote;  ///< null: no workers of other processes
-  std::vector<std::string> input_paths;  ///< for messages: RowPosition::file is an index into it
-  std::string metrics_path;              ///< empty: none
+  std::vector<std::string> input_paths;     ///< for messages: RowPosition::file is an index into it
+  std::string metrics_path;                 ///< empty: none
   bool shows_progress = true;
 };
 

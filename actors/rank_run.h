@@ -21,7 +21,7 @@ struct RankRun {
   RowRequirements requirements;
   std::string template_name;
   std::string policy_name;
-  std::string resolved_config;  ///< saved as config.yaml
+  std::string resolved_config;        ///< saved as config.yaml
   std::shared_ptr<RemoteJob> remote;  ///< null: no workers of other processes
   std::function<void(RankJob& job)>
       load_models;  ///< fills models, templates and what depends on them

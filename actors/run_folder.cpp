@@ -12,9 +12,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Everything a run writes into its folder.
-constexpr const char* kRunFiles[] = {"config.yaml",   "run.db",        "run.db-wal", "run.db-shm",
-                                     "manifest.json", "metrics.jsonl", "log.jsonl",  "lock",
-                                     "identity"};
+constexpr const char* kRunFiles[] = {"config.yaml", "run.db",        "run.db-wal",
+                                     "run.db-shm",  "manifest.json", "metrics.jsonl",
+                                     "log.jsonl",   "lock",          "identity"};
 
 void remove_file(const fs::path& path) {
   std::error_code error;
