@@ -94,7 +94,9 @@ LearnerRanks ranks_of(const LearningRequest& request, std::size_t index) {
   for (std::size_t rank = 0; rank < num_ranks; ++rank) {
     ranks.devices.push_back(devices[(index * num_ranks + rank) % devices.size()]);
   }
-  const bool is_here = ranks.group.rendezvous.empty();
+  const std::string& rendezvous = ranks.group.rendezvous;
+  const bool is_here =
+      rendezvous.empty() || (num_ranks > 1 && is_loopback(rendezvous_from_text(rendezvous)));
   const std::size_t at_once = (is_here ? num_ranks : 1) *
                               (request.is_sequential ? std::size_t{1} : request.learners.size());
   if (at_once > 1)
