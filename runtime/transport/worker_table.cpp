@@ -99,6 +99,12 @@ bool WorkerTable::knows(const PeerId& peer, const Envelope& envelope) const {
   return session != sessions_.end() && session->second.id == envelope.session;
 }
 
+bool WorkerTable::is_alive(const PeerId& peer, Clock::time_point now) const {
+  const auto session = sessions_.find(peer);
+  return session != sessions_.end() &&
+         now - session->second.link.last_heard() <= options_.link.heartbeat;
+}
+
 bool WorkerTable::may_begin(const PeerId& peer, const Envelope& envelope) const {
   return envelope.kind == MessageKind::kHello && envelope.seq == 1 && !is_stale(envelope) &&
          !knows(peer, envelope) &&
@@ -109,7 +115,11 @@ std::vector<WorkerEvent> WorkerTable::receive(const PeerId& peer, Message messag
                                               Clock::time_point now) {
   const Envelope envelope = message.envelope;
   try {
-    if (may_begin(peer, envelope) && !open(peer, message, now)) return take_events();
+    if (may_begin(peer, envelope)) {
+      // Perhaps the echo of a process that is gone: a true one asks again when the other is quiet.
+      if (is_alive(peer, now)) return {};
+      if (!open(peer, message, now)) return take_events();
+    }
     if (knows(peer, envelope) && !is_stale(envelope)) {
       deliver(sessions_.find(peer), std::move(message), now);
     } else {

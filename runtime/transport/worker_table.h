@@ -142,6 +142,7 @@ class WorkerTable {
   std::optional<std::string> objection(const PeerId& peer, const Hello& hello) const;
   bool is_stale(const Envelope& envelope) const;
   bool knows(const PeerId& peer, const Envelope& envelope) const;
+  bool is_alive(const PeerId& peer, Clock::time_point now) const;
   bool may_begin(const PeerId& peer, const Envelope& envelope) const;
   bool open(const PeerId& peer, const Message& message, Clock::time_point now);
   void answer_stranger(const PeerId& peer, const Envelope& envelope);

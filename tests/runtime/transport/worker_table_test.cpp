@@ -86,7 +86,7 @@ TEST(WorkerTable, BlamesTheTaskInWorkWhenTheWorkerComesBackAsAnotherProcess) {
   wire.table.assign(wire.ready_worker(), 2, 0, kTask, wire.now);
   wire.run(milliseconds(50));
   wire.add_worker("a", 2);
-  wire.run(milliseconds(100));
+  wire.run(milliseconds(2500));
   const auto suspected = only<TaskSuspected>(wire.at_table);
   ASSERT_EQ(suspected.size(), 1U);
   EXPECT_EQ(suspected[0].task, 1U);
@@ -100,7 +100,7 @@ TEST(WorkerTable, BlamesNoTaskThatWasSentToADeadWorker) {
   wire.table.assign(wire.ready_worker(), 1, 0, kTask, wire.now);
   wire.run(milliseconds(50));
   wire.add_worker("a", 2);
-  wire.run(milliseconds(100));
+  wire.run(milliseconds(2500));
   EXPECT_EQ(only<WorkerLost>(wire.at_table).size(), 1U);
   EXPECT_TRUE(only<TaskSuspected>(wire.at_table).empty());
 }
@@ -111,7 +111,7 @@ TEST(WorkerTable, BlamesATaskThatKillsBeforeItsArrivalIsKnown) {
     EXPECT_TRUE(only<TaskSuspected>(wire.at_table).empty());
     wire.table.assign(wire.ready_worker(), 1, 0, kTask, wire.now);
     wire.add_worker("a", instance);
-    wire.run(milliseconds(100));
+    wire.run(milliseconds(2500));
   }
   EXPECT_EQ(only<TaskSuspected>(wire.at_table).size(), 1U);
 }
@@ -230,13 +230,21 @@ TEST(WorkerTable, EndsTheSessionOfAPeerThatSendsWhatOnlyACoordinatorMay) {
   EXPECT_THAT(only<WorkerLost>(events)[0].reason, HasSubstr("may not send a welcome"));
 }
 
+TEST(WorkerTable, DoesNotTakeAnEchoForARestart) {
+  Wire wire = ready_wire();
+  WorkerSession ghost(session_options("a", 9), wire.now);
+  EXPECT_TRUE(wire.table.receive("a", ghost.due(wire.now)[0], wire.now).empty());
+  wire.run(seconds(1));
+  EXPECT_TRUE(only<WorkerLost>(wire.at_table).empty());
+}
+
 TEST(WorkerTable, DoesNotBeginAnEndedSessionAgain) {
   Wire wire;
   wire.add_worker("a", 1);
   const auto hello = wire.workers.at("a").due(wire.now);
   wire.run(milliseconds(600));
   wire.add_worker("a", 2);
-  wire.run(milliseconds(100));
+  wire.run(milliseconds(2500));
   ASSERT_EQ(only<WorkerReady>(wire.at_table).size(), 2U);
   EXPECT_TRUE(wire.table.receive("a", hello[0], wire.now).empty());
   EXPECT_EQ(wire.table.num_workers(), 1U);
