@@ -93,9 +93,9 @@ void take_scored(Pointer self, const TileScored& scored) {
   {
     Activity::Busy busy = self->state.activity->busy("take scores", scored.values->size());
     busy.continue_flow({"tile", scored.task.id});
-  }
-  for (std::size_t i = 0; i < scored.values->size(); ++i) {
-    supply(self, index, scored.task.rows.first + i, (*scored.values)[i]);
+    for (std::size_t i = 0; i < scored.values->size(); ++i) {
+      supply(self, index, scored.task.rows.first + i, (*scored.values)[i]);
+    }
   }
   note_complete(self, index);
 }

@@ -51,8 +51,7 @@ RoundDeskActor::behavior_type round_desk_actor(Pointer self, std::shared_ptr<con
                                                OnlineCoordinatorActor coordinator) {
   install_error_boundary(self);
   RoundDeskState& state = self->state;
-  state.desk = std::make_unique<RoundDesk>(job);
-  state.job = std::move(job);
+  state.desk = std::make_unique<RoundDesk>(std::move(job));
   state.store = std::move(store);
   state.learner = std::move(learner);
   state.coordinator = std::move(coordinator);

@@ -8,7 +8,6 @@
 namespace midpo {
 
 struct RoundDeskState {
-  std::shared_ptr<const OnlineJob> job;
   std::unique_ptr<RoundDesk> desk;
   StoreActor store;
   OnlineLearnerActor learner;

@@ -3,9 +3,7 @@
 
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
@@ -28,10 +26,8 @@ ContentHash hash_folder(const std::string& path) {
   require(!error && !files.empty(), ErrorCode::kStorage, path + ": holds no published weights");
   ContentHasher hasher;
   for (const fs::path& file : files) {
-    std::ostringstream bytes;
-    bytes << std::ifstream(file, std::ios::binary).rdbuf();
     hasher.update(file.filename().string());
-    hasher.update(bytes.str());
+    hasher.update(sha256_of_file(file.string()));
   }
   return hasher.digest();
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // midpo run with engines that only take time: a given one per row and model, and per step. For
 // overlap measurements, crash tests and jitter.
-#include <cstdio>
 #include <random>
 
 #include "actors/observe_options.h"
 #include "actors/pipeline/pipeline_run.h"
 #include "tests/support/stub_engines.h"
+#include "tests/support/stub_main.h"
 
 namespace midpo {
 namespace {
@@ -71,10 +71,5 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace midpo
 
 int main(int argc, char** argv) {
-  try {
-    return midpo::run(std::vector<std::string>(argv + 1, argv + argc));
-  } catch (const midpo::Error& error) {
-    std::fprintf(stderr, "stub_pipeline: %s\n", error.what());
-    return midpo::exit_status(error.code());
-  }
+  return midpo::stub_main("stub_pipeline", midpo::run, argc, argv);
 }

@@ -11,6 +11,7 @@
 #include "runtime/config/options.h"
 #include "runtime/core/error.h"
 #include "tests/support/slow_scorer.h"
+#include "tests/support/stub_main.h"
 
 namespace midpo {
 namespace {
@@ -94,11 +95,4 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace midpo
 
-int main(int argc, char** argv) {
-  try {
-    return midpo::run(std::vector<std::string>(argv + 1, argv + argc));
-  } catch (const midpo::Error& error) {
-    std::fprintf(stderr, "stub_rank: %s\n", error.what());
-    return midpo::exit_status(error.code());
-  }
-}
+int main(int argc, char** argv) { return midpo::stub_main("stub_rank", midpo::run, argc, argv); }

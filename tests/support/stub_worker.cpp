@@ -2,7 +2,6 @@
 // midpo worker with scorers that cost nothing (or a given time), for the jobs of stub_rank: the
 // path of a stub model is stub/SALT.
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 
 #include "actors/remote/worker_actor.h"
@@ -11,6 +10,7 @@
 #include "runtime/core/error.h"
 #include "tests/support/slow_scorer.h"
 #include "tests/support/stub_engines.h"
+#include "tests/support/stub_main.h"
 
 namespace midpo {
 namespace {
@@ -76,11 +76,4 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace midpo
 
-int main(int argc, char** argv) {
-  try {
-    return midpo::run(std::vector<std::string>(argv + 1, argv + argc));
-  } catch (const midpo::Error& error) {
-    std::fprintf(stderr, "stub_worker: %s\n", error.what());
-    return midpo::exit_status(error.code());
-  }
-}
+int main(int argc, char** argv) { return midpo::stub_main("stub_worker", midpo::run, argc, argv); }
