@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -24,6 +25,15 @@ using std::chrono::milliseconds;
 constexpr milliseconds kCheckEvery{50};
 /// Between the loss of a connection and the sign that tells whose it was.
 constexpr milliseconds kGrace{1500};
+
+/// c10d notes every call in one table of the process (its flight recorder) without a lock, so that
+/// two ranks in one process would break it. Calls only queue their work: the lock is short.
+template <typename Operation>
+auto call_c10d(const Operation& operation) {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  return operation();
+}
 
 std::string text_of(const std::exception& failure) {
   const auto* of_torch = dynamic_cast<const c10::Error*>(&failure);
@@ -99,7 +109,7 @@ void C10dCollective::start(const std::function<WorkPointer(std::vector<at::Tenso
   const std::uint64_t call = next_call();
   std::vector<at::Tensor> tensors{tensor_of(values)};
   try {
-    started_.push_back({operation(tensors), tensors.front(), call});
+    started_.push_back({call_c10d([&] { return operation(tensors); }), tensors.front(), call});
   } catch (const std::exception& failure) {
     explain(text_of(failure), call);
   }
@@ -134,7 +144,7 @@ void C10dCollective::complete(const std::function<WorkPointer()>& operation, Pat
   const std::uint64_t call = next_call();
   WorkPointer work;
   try {
-    work = operation();
+    work = call_c10d(operation);
   } catch (const std::exception& failure) {
     explain(text_of(failure), call);
   }
