@@ -38,6 +38,7 @@ struct DeviceBatch {
   at::Tensor ids;           ///< int64 [T]
   at::Tensor positions;     ///< int32 [T]
   at::Tensor read_rows;     ///< int64 [R]
+  at::Tensor cache_rows;    ///< int64 [T], or undefined
   at::Tensor cos_sin;       ///< fp32 [positions, head_dim]
   VarlenTables all, reads;  ///< empty on CPUs
 };

@@ -12,6 +12,7 @@
 #include "models/backend.h"
 #include "models/kernels/attention_backward.h"
 #include "models/rope_table.h"
+#include "models/spin_team.h"
 
 namespace midpo {
 namespace {
@@ -25,6 +26,16 @@ at::Tensor copy_of(const std::vector<T>& values, at::ScalarType type) {
 
 DType dtype_of(const at::Tensor& tensor) {
   return tensor.scalar_type() == at::kFloat ? DType::kFloat32 : DType::kBFloat16;
+}
+
+std::int64_t size_of(DType dtype) { return dtype == DType::kFloat32 ? 4 : 2; }
+
+/// Null stays null.
+const void* offset(const void* pointer, std::int64_t bytes) {
+  return pointer == nullptr ? nullptr : static_cast<const std::byte*>(pointer) + bytes;
+}
+void* offset(void* pointer, std::int64_t bytes) {
+  return pointer == nullptr ? nullptr : static_cast<std::byte*>(pointer) + bytes;
 }
 
 class CpuBackend final : public Backend {
@@ -60,17 +71,57 @@ class CpuBackend final : public Backend {
 
   DeviceBatch upload(const PackedBatch& batch,
                      const std::vector<float>& frequencies) const override {
-    DeviceBatch uploaded{batch, {}, {}, {}, {}, {}, {}};
+    DeviceBatch uploaded{batch, {}, {}, {}, {}, {}, {}, {}};
     uploaded.ids = copy_of(batch.ids, at::kInt).to(at::kLong);
     uploaded.positions = copy_of(batch.positions, at::kInt);
     uploaded.read_rows = copy_of(batch.read_rows, at::kLong);
+    if (!batch.cache_rows.empty()) uploaded.cache_rows = copy_of(batch.cache_rows, at::kLong);
     uploaded.cos_sin = copy_of(rope_cos_sin(frequencies, batch.num_positions), at::kFloat);
     return uploaded;
   }
 
-  void rms_norm(const RmsNormArgs& args) const override { rms_norm_cpu(args, isa_); }
-  void rope(const RopeArgs& args) const override { rope_cpu(args, isa_); }
-  void silu_mul(const SiluMulArgs& args) const override { silu_mul_cpu(args, isa_); }
+  void rms_norm(const RmsNormArgs& args) const override {
+    const std::int64_t row_bytes = args.dim * size_of(args.dtype);
+    share_rows(args.rows, [&](std::int64_t begin, std::int64_t end) {
+      RmsNormArgs part = args;
+      part.residual += begin * args.dim;
+      part.delta = offset(args.delta, begin * row_bytes);
+      part.out = offset(args.out, begin * row_bytes);
+      part.rows = end - begin;
+      rms_norm_cpu(part, isa_);
+    });
+  }
+
+  void rope(const RopeArgs& args) const override {
+    const std::int64_t head_bytes = args.head_dim * size_of(args.dtype);
+    const std::int64_t num_heads = args.num_heads + 2 * args.num_kv_heads;
+    share_rows(args.rows, [&](std::int64_t begin, std::int64_t end) {
+      RopeArgs part = args;
+      part.qkv = offset(args.qkv, begin * num_heads * head_bytes);
+      part.positions += begin;
+      part.q = offset(args.q, begin * head_bytes);
+      if (args.kv_rows != nullptr) {
+        part.kv_rows += begin;
+      } else {
+        part.k = offset(args.k, begin * head_bytes);
+        part.v = offset(args.v, begin * head_bytes);
+      }
+      part.rows = end - begin;
+      rope_cpu(part, isa_);
+    });
+  }
+
+  void silu_mul(const SiluMulArgs& args) const override {
+    const std::int64_t row_bytes = args.dim * size_of(args.dtype);
+    share_rows(args.rows, [&](std::int64_t begin, std::int64_t end) {
+      SiluMulArgs part = args;
+      part.gate_up = offset(args.gate_up, begin * 2 * row_bytes);
+      part.out = offset(args.out, begin * row_bytes);
+      part.rows = end - begin;
+      silu_mul_cpu(part, isa_);
+    });
+  }
+
   void log_softmax(const LogSoftmaxArgs& args) const override { log_softmax_cpu(args, isa_); }
 
   void attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -183,9 +234,19 @@ class CpuBackend final : public Backend {
     return args;
   }
 
+  /// The team of a decoding step takes rows each; elsewhere a chunk of rows is one thread's.
+  static void share_rows(std::int64_t rows,
+                         const std::function<void(std::int64_t, std::int64_t)>& body) {
+    if (has_spin_team()) {
+      spin_share(rows, 1, body);
+    } else {
+      body(0, rows);
+    }
+  }
+
   /// Heads are independent: any division among threads gives the same bits.
   void attend_heads(const AttentionArgs& args) const {
-    at::parallel_for(0, args.num_kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    spin_share(args.num_kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
       AttentionArgs part = args;
       part.first_kv_head = begin;
       part.end_kv_head = end;

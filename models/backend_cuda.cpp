@@ -87,10 +87,11 @@ class CudaBackend final : public Backend {
 
   DeviceBatch upload(const PackedBatch& batch,
                      const std::vector<float>& frequencies) const override {
-    DeviceBatch uploaded{batch, {}, {}, {}, {}, {}, {}};
+    DeviceBatch uploaded{batch, {}, {}, {}, {}, {}, {}, {}};
     uploaded.ids = to_device(batch.ids, at::kInt).to(at::kLong);
     uploaded.positions = to_device(batch.positions, at::kInt);
     uploaded.read_rows = to_device(batch.read_rows, at::kLong);
+    if (!batch.cache_rows.empty()) uploaded.cache_rows = to_device(batch.cache_rows, at::kLong);
     uploaded.cos_sin = to_device(rope_cos_sin(frequencies, batch.num_positions), at::kFloat);
     uploaded.all = upload_index(build_varlen_index(batch.segments));
     uploaded.reads = upload_index(build_varlen_index(batch.read_segments));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/decoder_pass.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
@@ -15,11 +16,16 @@
 namespace midpo {
 namespace {
 
+/// Rows that another thread is worth waking for.
+constexpr std::int64_t kRowsPerThread = 64;
+
 /// Row `row` of the first head.
 void* head_row(const at::Tensor& heads_HTD, std::int64_t row) {
   auto* bytes = static_cast<std::byte*>(heads_HTD.mutable_data_ptr());
   return bytes + row * heads_HTD.stride(1) * static_cast<std::int64_t>(heads_HTD.element_size());
 }
+
+std::size_t thread_index() { return static_cast<std::size_t>(at::get_thread_num()); }
 
 /// A cache has the rotations of all positions already.
 DeviceBatch upload(const Decoder& decoder, const PackedBatch& batch, KvCache* cache) {
@@ -29,17 +35,6 @@ DeviceBatch upload(const Decoder& decoder, const PackedBatch& batch, KvCache* ca
   DeviceBatch uploaded = decoder.backend().upload(batch, {});
   uploaded.cos_sin = cache->cos_sin(batch.num_positions);
   return uploaded;
-}
-
-/// Tokens from `token` on, before `end`, that lie one after the other in the cache.
-std::int64_t run_length(const std::vector<std::int64_t>& cache_rows, std::int64_t token,
-                        std::int64_t end) {
-  const auto first = static_cast<std::size_t>(token);
-  std::size_t next = first + 1;
-  while (next < static_cast<std::size_t>(end) && cache_rows[next] == cache_rows[next - 1] + 1) {
-    ++next;
-  }
-  return static_cast<std::int64_t>(next - first);
 }
 
 }  // namespace
@@ -64,20 +59,22 @@ DecoderPass::DecoderPass(const Decoder& decoder, const PackedBatch& batch,
   }
   attended_ = buffer(tokens, config_.num_heads * config_.head_dim, type);
   std::int64_t chunk_rows = std::min(backend_.rows_per_call(), residual_TE_.size(0));
-  chunk_hidden_ME_ = buffer(chunk_rows, config_.hidden_size, type);
-  chunk_activation_MI_ = buffer(chunk_rows, config_.intermediate_size, type);
+  for (int thread = 0; thread < at::get_num_threads(); ++thread) {
+    scratch_.push_back({buffer(chunk_rows, config_.hidden_size, type),
+                        buffer(chunk_rows, config_.intermediate_size, type)});
+  }
 }
 
 at::Tensor DecoderPass::run() {
   if (options_.gates != nullptr) options_.gates->assign(decoder_.weights().layers.size(), {});
   embed();
   std::vector<RowChunk> chunks = chunks_of(batch_.host.num_tokens());
-  for (const RowChunk& chunk : chunks) project(0, chunk, at::Tensor());
+  for_chunks(chunks, [&](const RowChunk& chunk) { project(0, chunk, at::Tensor()); });
   for (std::size_t layer = 0; !is_last(layer); ++layer) {
     attend(layer, Queries::kAll);
-    for (const RowChunk& chunk : chunks) {
+    for_chunks(chunks, [&](const RowChunk& chunk) {
       project(layer + 1, chunk, finish_layer(layer, residual_TE_, chunk));
-    }
+    });
   }
   return finish_reads();
 }
@@ -93,13 +90,14 @@ at::Tensor DecoderPass::normalize(const at::Tensor& residual_TE, const RowChunk&
   args.residual = static_cast<float*>(row_pointer(residual_TE, chunk.begin));
   args.delta = delta_ME.defined() ? delta_ME.const_data_ptr() : nullptr;
   args.weight = weight_E.const_data_ptr<float>();
-  args.out = chunk_hidden_ME_.mutable_data_ptr();
+  const at::Tensor& hidden_ME = scratch_[thread_index()].hidden_ME;
+  args.out = hidden_ME.mutable_data_ptr();
   args.rows = chunk.rows;
   args.dim = config_.hidden_size;
   args.eps = static_cast<float>(config_.rms_norm_eps);
   args.dtype = dtype_;
   backend_.rms_norm(args);
-  return chunk_hidden_ME_.narrow(0, 0, chunk.padded_rows);
+  return hidden_ME.narrow(0, 0, chunk.padded_rows);
 }
 
 void DecoderPass::project(std::size_t layer, const RowChunk& chunk, const at::Tensor& delta_ME) {
@@ -135,25 +133,20 @@ RopeArgs DecoderPass::rope_args(std::size_t layer, const at::Tensor& projected,
   return args;
 }
 
-/// One call for each run of tokens whose keys and values lie one after the other.
 void DecoderPass::rotate(std::size_t layer, const at::Tensor& projected, const RowChunk& chunk,
                          const at::Tensor& positions, Parts parts) {
   RopeArgs args = rope_args(layer, projected, positions, parts);
-  const bool is_scattered = parts.has_kv && options_.cache != nullptr;
-  const std::int64_t end = chunk.begin + chunk.rows;
-  for (std::int64_t token = chunk.begin; token < end; token += args.rows) {
-    const std::vector<std::int64_t>& rows = batch_.host.cache_rows;
-    const std::int64_t kv_row = is_scattered ? rows[static_cast<std::size_t>(token)] : token;
-    args.rows = is_scattered ? run_length(rows, token, end) : chunk.rows;
-    args.qkv = row_pointer(projected, token - chunk.begin);
-    args.positions = positions.const_data_ptr<std::int32_t>() + (token - chunk.begin);
-    args.q = head_row(q_, token);
-    if (parts.has_kv) {
-      args.k = head_row(keys(layer), kv_row);
-      args.v = head_row(values(layer), kv_row);
-    }
-    backend_.rope(args);
+  args.rows = chunk.rows;
+  args.q = head_row(q_, chunk.begin);
+  if (parts.has_kv && batch_.cache_rows.defined()) {
+    args.kv_rows = batch_.cache_rows.const_data_ptr<std::int64_t>() + chunk.begin;
+    args.k = head_row(keys(layer), 0);
+    args.v = head_row(values(layer), 0);
+  } else if (parts.has_kv) {
+    args.k = head_row(keys(layer), chunk.begin);
+    args.v = head_row(values(layer), chunk.begin);
   }
+  backend_.rope(args);
 }
 
 void DecoderPass::attend(std::size_t layer, Queries queries) {
@@ -169,12 +162,13 @@ at::Tensor DecoderPass::finish_layer(std::size_t layer, const at::Tensor& residu
   at::Tensor gate_up = weights.gate_up(hidden_ME, options_.use);
   SiluMulArgs args;
   args.gate_up = gate_up.const_data_ptr();
-  args.out = chunk_activation_MI_.mutable_data_ptr();
+  const at::Tensor& activation = scratch_[thread_index()].activation_MI;
+  args.out = activation.mutable_data_ptr();
   args.rows = chunk.rows;
   args.dim = config_.intermediate_size;
   args.dtype = dtype_;
   backend_.silu_mul(args);
-  at::Tensor activation_MI = chunk_activation_MI_.narrow(0, 0, chunk.padded_rows);
+  at::Tensor activation_MI = activation.narrow(0, 0, chunk.padded_rows);
   if (options_.gates != nullptr) note_gates(layer, activation_MI, chunk.rows);
   return weights.down(activation_MI, options_.use);
 }
@@ -214,7 +208,23 @@ std::vector<RowChunk> DecoderPass::chunks_of(std::int64_t rows) const {
   if (options_.use == LinearUse::kDecode) {
     return row_chunks(rows, kDecodeRows, decoder_.decode_row_multiple());
   }
-  return row_chunks(rows, backend_.rows_per_call(), backend_.row_multiple());
+  // As many for each thread, where there are enough rows.
+  const std::int64_t num_threads = backend_.device().is_cpu() ? at::get_num_threads() : 1;
+  const std::int64_t num_chunks = round_up(divide_up(rows, backend_.rows_per_call()), num_threads);
+  const std::int64_t size =
+      std::max(divide_up(rows, std::max<std::int64_t>(num_chunks, 1)), kRowsPerThread);
+  return row_chunks(rows, std::min(size, backend_.rows_per_call()), backend_.row_multiple());
+}
+
+/// A decoding call shares out each operation instead, and gates are noted in order.
+void DecoderPass::for_chunks(const std::vector<RowChunk>& chunks,
+                             const std::function<void(const RowChunk&)>& body) const {
+  if (options_.use == LinearUse::kDecode || options_.gates != nullptr) {
+    for (const RowChunk& chunk : chunks) body(chunk);
+    return;
+  }
+  backend_.parallel_for(static_cast<std::int64_t>(chunks.size()),
+                        [&](std::int64_t i) { body(chunks[static_cast<std::size_t>(i)]); });
 }
 
 const at::Tensor& DecoderPass::keys(std::size_t layer) const {

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "models/backend.h"
@@ -14,7 +15,8 @@
 namespace midpo {
 
 /// Between two attention calls everything is computed for one chunk of rows before the next, so
-/// that a chunk's activations stay in the caches. The last layer computes keys and values of all
+/// that a chunk's activations stay in the caches; chunks are shared out among the calling thread's
+/// share of threads (at::set_num_threads). The last layer computes keys and values of all
 /// tokens, and all else for the tokens that are read. With a KvCache, keys and values are written
 /// to it and read from it, and outlive the pass.
 class DecoderPass {
@@ -45,6 +47,8 @@ class DecoderPass {
   void note_gates(std::size_t layer, const at::Tensor& activation_MI, std::int64_t rows);
 
   std::vector<RowChunk> chunks_of(std::int64_t rows) const;
+  void for_chunks(const std::vector<RowChunk>& chunks,
+                  const std::function<void(const RowChunk&)>& body) const;
   const at::Tensor& keys(std::size_t layer) const;
   const at::Tensor& values(std::size_t layer) const;
   at::Tensor head_buffer(std::int64_t heads, std::int64_t rows) const;
@@ -63,7 +67,11 @@ class DecoderPass {
   at::Tensor q_;                 ///< [H, T, D]; in the last layer its first R rows are the reads'
   at::Tensor k_, v_;             ///< [Hkv, T, D]; undefined with a cache
   at::Tensor attended_;          ///< [T, H D], or [R, H D] in the last layer
-  at::Tensor chunk_hidden_ME_, chunk_activation_MI_;
+  /// Activations of the chunk that a thread is at.
+  struct Scratch {
+    at::Tensor hidden_ME, activation_MI;
+  };
+  std::vector<Scratch> scratch_;  ///< by thread
 };
 
 }  // namespace midpo

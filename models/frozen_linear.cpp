@@ -2,7 +2,6 @@
 #include "models/frozen_linear.h"
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/List.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/empty.h>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "models/kernels/cpu_isa.h"
+#include "models/spin_team.h"
 
 namespace midpo {
 namespace {
@@ -87,13 +87,12 @@ at::Tensor FrozenLinear::decode(const at::Tensor& x_MK) const {
   args.y = y_MN.mutable_data_ptr();
   args.rows = x_MK.size(0);
   std::int64_t grain = std::max<std::int64_t>(1, kBytesPerThread / decoding_shape_.block_bytes());
-  at::parallel_for(0, decoding_shape_.num_blocks(), grain,
-                   [&](std::int64_t begin, std::int64_t end) {
-                     SmallLinearArgs part = args;
-                     part.first_block = begin;
-                     part.end_block = end;
-                     small_linear_cpu(decoding_shape_, part);
-                   });
+  spin_share(decoding_shape_.num_blocks(), grain, [&](std::int64_t begin, std::int64_t end) {
+    SmallLinearArgs part = args;
+    part.first_block = begin;
+    part.end_block = end;
+    small_linear_cpu(decoding_shape_, part);
+  });
   return y_MN;
 }
 

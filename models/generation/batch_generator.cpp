@@ -8,8 +8,11 @@
 
 #include "models/engine_errors.h"
 #include "models/generation/sampler.h"
+#include "models/kernels/bfloat16.h"
 #include "models/packing.h"
 #include "models/row_chunks.h"
+#include "models/spin_team.h"
+#include "models/tensor_rows.h"
 
 namespace midpo {
 namespace {
@@ -22,6 +25,19 @@ std::vector<std::int32_t> distinct(std::vector<std::int32_t> tokens) {
   std::sort(tokens.begin(), tokens.end());
   tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
   return tokens;
+}
+
+/// A row of fp32 or bf16 on the host.
+std::vector<float> float_row(const at::Tensor& matrix, std::int64_t row) {
+  const auto size = static_cast<std::size_t>(matrix.size(1));
+  if (matrix.scalar_type() == at::kFloat) {
+    const auto* first = static_cast<const float*>(row_pointer(matrix, row));
+    return {first, first + size};
+  }
+  const auto* source = static_cast<const BFloat16*>(row_pointer(matrix, row));
+  std::vector<float> values(size);
+  for (std::size_t i = 0; i < size; ++i) values[i] = to_float(source[i]);
+  return values;
 }
 
 GeneratorLimits with_defaults(GeneratorLimits limits, const Decoder& decoder) {
@@ -205,39 +221,42 @@ void BatchGenerator::decode(std::span<RunningSample> samples, std::vector<TokenE
   PassOptions options;
   options.cache = &cache_;
   options.use = LinearUse::kDecode;
-  const at::Tensor hidden_RE = model_->decoder().read_hidden(pack_last_tokens(samples), options);
   std::vector<std::int64_t> rows(samples.size());
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int64_t>(i);
-  choose(hidden_RE, rows, samples, events);
+  with_spin_team([&] {
+    const at::Tensor hidden_RE = model_->decoder().read_hidden(pack_last_tokens(samples), options);
+    choose(hidden_RE, rows, samples, events);
+  });
 }
 
 void BatchGenerator::choose(const at::Tensor& hidden_RE, std::span<const std::int64_t> rows,
                             std::span<RunningSample> samples,
                             std::vector<TokenEvent>& events) const {
-  const std::int64_t vocab = model_->lm_head().base.num_outputs();
-  std::vector<float> scratch;
   std::size_t next = 0;
   const std::int64_t multiple = model_->decoder().decode_row_multiple();
   for (const RowChunk& chunk : row_chunks(rows.back() + 1, kDecodeRows, multiple)) {
     const at::Tensor logits_MV =
         model_->lm_head()(hidden_RE.narrow(0, chunk.begin, chunk.padded_rows), LinearUse::kDecode)
-            .to(at::TensorOptions().dtype(at::kFloat).device(at::kCPU));
-    const auto* logits = logits_MV.const_data_ptr<float>();
-    for (; next < rows.size() && rows[next] < chunk.begin + chunk.rows; ++next) {
-      const float* row = logits + (rows[next] - chunk.begin) * vocab;
-      events.push_back(
-          choose_token({row, static_cast<std::size_t>(vocab)}, scratch, samples[next]));
-    }
+            .to(at::kCPU);
+    const std::size_t begin = next;
+    while (next < rows.size() && rows[next] < chunk.begin + chunk.rows) ++next;
+    const std::size_t first_event = events.size();
+    events.resize(first_event + next - begin);
+    spin_share(static_cast<std::int64_t>(next - begin), 1, [&](std::int64_t from, std::int64_t to) {
+      for (auto i = static_cast<std::size_t>(from); i < static_cast<std::size_t>(to); ++i) {
+        events[first_event + i] =
+            choose_token(float_row(logits_MV, rows[begin + i] - chunk.begin), samples[begin + i]);
+      }
+    });
   }
 }
 
-TokenEvent BatchGenerator::choose_token(std::span<const float> logits, std::vector<float>& scratch,
-                                        RunningSample& sample) const {
+TokenEvent BatchGenerator::choose_token(std::vector<float> logits, RunningSample& sample) const {
   const GenerationRequest& request = sample.prompt->request;
-  scratch.assign(logits.begin(), logits.end());
+  const std::vector<float> unchanged = request.wants_log_probs ? logits : std::vector<float>();
   const DrawName name{request.seed, request.id, sample.index,
                       static_cast<std::uint64_t>(sample.num_tokens)};
-  const std::int32_t token = next_token(scratch, sample.seen, request.sampling, name);
+  const std::int32_t token = next_token(logits, sample.seen, request.sampling, name);
   if (token == kNoToken) {
     throw Error(ErrorCode::kNumerics,
                 "request " + std::to_string(request.id) + ": " + model_->path() +
@@ -245,7 +264,7 @@ TokenEvent BatchGenerator::choose_token(std::span<const float> logits, std::vect
                     " of the response; the weights are damaged, or too large for the dtype");
   }
   TokenEvent event{request.id, sample.index, token, 0.0F, FinishReason::kUnfinished};
-  if (request.wants_log_probs) event.log_prob = log_prob_of(logits, token);
+  if (request.wants_log_probs) event.log_prob = log_prob_of(unchanged, token);
   sample.last_token = token;
   ++sample.num_tokens;
   const bool is_new = request.sampling.repetition_penalty != 1.0 &&

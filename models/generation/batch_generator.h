@@ -63,8 +63,7 @@ class BatchGenerator final : public Generator {
   /// Chooses the next token of each sample from the hidden state of its row.
   void choose(const at::Tensor& hidden_RE, std::span<const std::int64_t> rows,
               std::span<RunningSample> samples, std::vector<TokenEvent>& events) const;
-  TokenEvent choose_token(std::span<const float> logits, std::vector<float>& scratch,
-                          RunningSample& sample) const;
+  TokenEvent choose_token(std::vector<float> logits, RunningSample& sample) const;
   void release_finished();
 
   std::shared_ptr<const LanguageTrunk> model_;

@@ -46,7 +46,8 @@ __global__ void rope_kernel(RopeArgs args) {
     return;
   }
   std::int64_t kv_head = (head - args.num_heads) % args.num_kv_heads;
-  std::int64_t offset = kv_head * args.kv_head_stride + row * dim;
+  std::int64_t kv_row = args.kv_rows == nullptr ? row : args.kv_rows[row];
+  std::int64_t offset = kv_head * args.kv_head_stride + kv_row * dim;
   if (head < args.num_heads + args.num_kv_heads) {
     rotate(input, cos_sin, args.k_norm, args.eps, dim, static_cast<T*>(args.k) + offset);
     return;

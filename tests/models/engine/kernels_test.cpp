@@ -111,8 +111,9 @@ struct RopeCase {
 
   std::size_t elements(std::int64_t heads) const { return static_cast<std::size_t>(heads * dim); }
 
-  void run(CpuIsa isa, bool has_norm) {
+  void run(CpuIsa isa, bool has_norm, const std::int64_t* kv_rows = nullptr) {
     RopeArgs args;
+    args.kv_rows = kv_rows;
     args.qkv = qkv.data();
     args.positions = positions.data();
     args.cos_sin = cos_sin.floats();
@@ -167,6 +168,20 @@ TEST_P(Kernels, RopeRotatesQueriesAndKeysAndCopiesValues) {
         }
       }
     }
+  }
+}
+
+TEST_P(Kernels, RopePutsKeysAndValuesIntoTheirRows) {
+  RopeCase as_they_come(20, dtype());
+  as_they_come.run(isa(), false);
+  RopeCase swapped(20, dtype());
+  const std::int64_t rows[] = {1, 0};
+  swapped.run(isa(), false, rows);
+  EXPECT_TRUE(swapped.q == as_they_come.q);
+  for (std::int64_t i = 0; i < 2 * RopeCase::kKvHeads * 20; ++i) {
+    const std::int64_t other = i % 40 < 20 ? i + 20 : i - 20;
+    ASSERT_EQ(swapped.k.at(i), as_they_come.k.at(other));
+    ASSERT_EQ(swapped.v.at(i), as_they_come.v.at(other));
   }
 }
 
