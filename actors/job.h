@@ -50,6 +50,7 @@ struct ScoringJob {
   std::vector<std::string> input_paths;     ///< for messages: RowPosition::file is an index into it
   std::string metrics_path;                 ///< empty: none
   bool shows_progress = true;
+  std::string group = {};  ///< of its actors' names, where another job runs beside it; see Activity
 };
 
 struct RankJob : ScoringJob {

@@ -45,7 +45,7 @@ ScorerActor::behavior_type scorer_actor(ScorerActor::pointer self,
                                         std::shared_ptr<const ScoringJob> job, std::uint64_t worker,
                                         ScoreDesk desk, StoreActor store) {
   install_error_boundary(self);
-  const auto activity = std::make_shared<Activity>("scorer " + std::to_string(worker));
+  const auto activity = std::make_shared<Activity>("scorer " + std::to_string(worker), job->group);
   for (int credit = 0; credit < kCredits; ++credit) self->send(desk, PullWork{worker});
   return {
       [=](const ComputeTile& order) {

@@ -81,9 +81,9 @@ void put_verdicts(RunStore& store, const RankedBlock& block) {
 StoreActor::behavior_type store_actor(Pointer self, std::shared_ptr<const ScoringJob> job,
                                       std::shared_ptr<RunStore> store) {
   install_error_boundary(self);
+  self->state.activity = std::make_unique<Activity>("store", job->group);
   self->state.job = std::move(job);
   self->state.store = std::move(store);
-  self->state.activity = std::make_unique<Activity>("store");
   return {
       [self](const StorePeers& peers) { self->state.peers = peers; },
       [self](const LookUpBlock& look) {

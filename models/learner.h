@@ -12,6 +12,7 @@
 
 #include "models/engines.h"
 #include "runtime/core/collective.h"
+#include "runtime/core/error.h"
 
 namespace midpo {
 
@@ -155,6 +156,14 @@ class Learner {
   /// (0,0), (1,0) and (0,1) the mixture gives the log-probs of the base and of each expert.
   /// @throws Error(kNumerics) saying what differs.
   virtual void check_start(std::span<const TrainingRow> /*rows*/) {}
+
+  /// kRouter: from here on it mixes these experts, adapters on the same modules and of the same
+  /// ranks as those it was made with. The gates and their optimizer stay as they are.
+  /// @throws Error(kCheckpoint), nothing changed.
+  virtual void take_experts(const std::string& safety_adapter,
+                            const std::string& /*helpfulness_adapter*/) {
+    throw Error(ErrorCode::kInternal, safety_adapter + ": this learner mixes no experts");
+  }
 
   /// The next step is the first of an epoch: what is recorded of an epoch begins anew.
   virtual void begin_epoch() {}

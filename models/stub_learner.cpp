@@ -36,6 +36,10 @@ double negative_log_sigmoid_slope(double u) { return -1.0 / (1.0 + std::exp(u));
 class StubLearner final : public Learner {
  public:
   explicit StubLearner(const LearnerOptions& options) : options_(options) {
+    const bool is_router = options.objective == Objective::kRouter;
+    if (is_router && !options.safety_adapter.empty()) {
+      mix(options.safety_adapter, options.helpfulness_adapter);
+    }
     info_.content = content_hash("stub learner");
     info_.architecture = "StubLearner";
     info_.device = "cpu";
@@ -94,14 +98,7 @@ class StubLearner final : public Learner {
     require(file.good(), ErrorCode::kStorage, path + ": cannot be written");
   }
 
-  void load_state(const std::string& path) override {
-    std::ifstream file(path, std::ios::binary);
-    std::uint64_t mark = 0;
-    file.read(reinterpret_cast<char*>(&mark), sizeof mark);
-    file.read(reinterpret_cast<char*>(&state_), sizeof state_);
-    require(file.good() && mark == kStateMark, ErrorCode::kCheckpoint,
-            path + ": is no state of the stub learner");
-  }
+  void load_state(const std::string& path) override { state_ = read_state(path); }
 
   void export_weights(const std::string& directory) const override {
     AtomicFolder folder(directory, ExistingFolder::kReplaceOwn);
@@ -111,9 +108,33 @@ class StubLearner final : public Learner {
     folder.publish();
   }
 
+  void take_experts(const std::string& safety, const std::string& helpfulness) override {
+    mix(safety, helpfulness);
+  }
+
   double least_flops(std::span<const TrainingRow>) const override { return 0.0; }
 
  private:
+  /// A router's weights are added to those of its experts.
+  void mix(const std::string& safety, const std::string& helpfulness) {
+    const StubState first = read_state(safety + "/stub.bin");
+    const StubState second = read_state(helpfulness + "/stub.bin");
+    for (std::size_t i = 0; i < kNumWeights; ++i) {
+      experts_[i] = first.weights[i] + second.weights[i];
+    }
+  }
+
+  static StubState read_state(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::uint64_t mark = 0;
+    StubState state;
+    file.read(reinterpret_cast<char*>(&mark), sizeof mark);
+    file.read(reinterpret_cast<char*>(&state), sizeof state);
+    require(file.good() && mark == kStateMark, ErrorCode::kCheckpoint,
+            path + ": is no state of the stub learner");
+    return state;
+  }
+
   void sum_over_ranks() {
     std::array<float, kNumWeights> sums{};
     std::ranges::transform(gradient_, sums.begin(), [](double g) { return static_cast<float>(g); });
@@ -140,7 +161,8 @@ class StubLearner final : public Learner {
 
   double value_of(const Features& features) const {
     double value = 0.0;
-    for (std::size_t i = 0; i < kNumWeights; ++i) value += state_.weights[i] * features[i];
+    for (std::size_t i = 0; i < kNumWeights; ++i)
+      value += (state_.weights[i] + experts_[i]) * features[i];
     return value;
   }
 
@@ -190,6 +212,7 @@ class StubLearner final : public Learner {
   LearnerOptions options_;
   ModelInfo info_;
   StubState state_;
+  Features experts_{};  ///< a router's
   Features gradient_{};
 };
 

@@ -26,6 +26,7 @@ class RunCommand : public Command {
   OptionTable& options() override { return table_; }
 
   int run() override {
+    check_pipeline_options(config_);
     const Observation observation(observe_);
     if (config_.mode == "online") {
       return run_online(online_config(config_), table_.resolved_yaml(), load_engines());

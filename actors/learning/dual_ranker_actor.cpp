@@ -29,15 +29,14 @@ void put(DualRankerState& state, const TokenizedBlock& block, std::uint32_t mode
   if (ranked != kNotRanked) state.ranking->put(ranked, block.contents[tokenizer][row], values);
 }
 
-void advance(Pointer self) {
+void advance(Pointer self, const LearningJob& job) {
   DualRankerState& state = self->state;
   if (state.ranking->is_finished()) return;
   const Activity::Busy busy = state.activity->busy("rank");
-  const std::uint64_t rows_before = state.ranking->counters().rows_in;
   state.ranking->advance();
-  const RunCounters& counters = state.ranking->counters();
-  if (counters.rows_in == rows_before && !state.ranking->is_finished()) return;
-  self->send(state.coordinator, RowsRanked{counters.to_json(), state.ranking->is_finished()});
+  if (!state.ranking->is_finished()) return;
+  if (job.on_ranked) job.on_ranked(state.ranking->counters());
+  self->send(state.coordinator, RowsRanked{});
 }
 
 }  // namespace
@@ -49,9 +48,9 @@ DualRankerActor::behavior_type dual_ranker_actor(Pointer self,
   DualRankerState& state = self->state;
   state.ranking = std::make_unique<DualRanking>(job->ranking);
   state.rank_model = rank_models(*job);
-  state.activity = std::make_unique<Activity>("ranker");
+  state.activity = std::make_unique<Activity>("ranker", job->group);
   state.coordinator = std::move(coordinator);
-  advance(self);
+  advance(self, *job);
   return {
       [self, job](const BlockPlanned& planned) {
         const std::uint32_t model = planned.block->models.front();
@@ -60,7 +59,7 @@ DualRankerActor::behavior_type dual_ranker_actor(Pointer self,
           if (!known[row]) continue;
           put(self->state, *planned.block, model, job->models[model].tokenizer, row, *known[row]);
         }
-        advance(self);
+        advance(self, *job);
       },
       [self, job](const TileScored& scored) {
         const std::uint32_t model = scored.task.model;
@@ -68,7 +67,7 @@ DualRankerActor::behavior_type dual_ranker_actor(Pointer self,
           put(self->state, *scored.block, model, job->models[model].tokenizer,
               scored.task.rows.first + i, (*scored.values)[i]);
         }
-        advance(self);
+        advance(self, *job);
       },
       [self](Stop) { self->quit(); },
   };

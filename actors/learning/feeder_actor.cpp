@@ -107,7 +107,7 @@ FeederActor::behavior_type feeder_actor(Pointer self, std::shared_ptr<const Lear
                                         LearningCoordinatorActor coordinator) {
   install_error_boundary(self);
   FeederState& state = self->state;
-  state.activity = std::make_unique<Activity>("feeder");
+  state.activity = std::make_unique<Activity>("feeder", job->group);
   state.board = std::make_unique<ScoreBoard>(job);
   for (const LearnerJob& learner : job->learners) state.plans.emplace_back(learner.batches);
   state.job = std::move(job);

@@ -11,6 +11,10 @@ namespace {
 using Pointer = LearnerActor::stateful_pointer<LearnerActorState>;
 using Clock = std::chrono::steady_clock;
 
+/// How often a learner looks whether what it waits for has come: another job has it, which cannot
+/// send to this one's actors.
+constexpr std::chrono::milliseconds kLook{2};
+
 /// Does a piece of work that may hang, under the coordinator's eyes.
 template <class Work>
 void do_watched(Pointer self, const std::string& what, std::uint64_t num_batches,
@@ -21,7 +25,8 @@ void do_watched(Pointer self, const std::string& what, std::uint64_t num_batches
   self->send(state.coordinator, WorkEnded{state.index});
 }
 
-void go_on(Pointer self) {
+/// The next step, an evaluation or the end.
+void take_up(Pointer self) {
   LearnerActorState& state = self->state;
   if (state.session->is_evaluation_due()) {
     self->send(state.feeder, PullEvaluation{state.index});
@@ -34,6 +39,43 @@ void go_on(Pointer self) {
   }
 }
 
+StepPlace place_of(const LearnerActorState& state) {
+  return {state.session->steps_done(), state.session->num_steps()};
+}
+
+/// A wait that comes no nearer is overdue like a step that does not end.
+void note_wait(Pointer self, std::optional<StepWait> wait) {
+  LearnerActorState& state = self->state;
+  const bool was_timed = state.wait && state.wait->is_timed;
+  const bool is_timed = wait && wait->is_timed;
+  const bool is_same = was_timed && is_timed && state.wait->what == wait->what &&
+                       state.wait->progress == wait->progress;
+  if (was_timed && !is_same) self->send(state.coordinator, WorkEnded{state.index});
+  if (is_timed && !is_same) self->send(state.coordinator, WorkBegun{state.index, wait->what, 1});
+  state.wait = std::move(wait);
+}
+
+void pass_companion(Pointer self) {
+  LearnerActorState& state = self->state;
+  StepCompanion& companion = *state.job->learners[state.index].companion;
+  note_wait(self, companion.wait(place_of(state)));
+  if (state.wait) return self->delayed_send(self, kLook, LookAgain{});
+  do_watched(self, "taking over weights", 1,
+             [&] { state.figures = companion.depart(state.session->learner(), place_of(state)); });
+  take_up(self);
+}
+
+void go_on(Pointer self) {
+  LearnerActorState& state = self->state;
+  const auto& companion = state.job->learners[state.index].companion;
+  if (!companion) return take_up(self);
+  do_watched(self, "publication", 1, [&] {
+    const Activity::Busy busy = state.activity->busy("companion");
+    companion->arrive(state.session->learner(), place_of(state));
+  });
+  pass_companion(self);
+}
+
 void train(Pointer self, const BatchReady& batch) {
   LearnerActorState& state = self->state;
   const auto start = Clock::now();
@@ -41,7 +83,7 @@ void train(Pointer self, const BatchReady& batch) {
   do_watched(self, "step " + std::to_string(batch.step + 1), 1, [&] {
     Activity::Busy busy = state.activity->busy("step", batch.rows->size());
     busy.continue_flow(batch_flow(state.index, batch.step));
-    step = state.session->train(*batch.rows);
+    step = state.session->train(*batch.rows, state.figures);
   });
   state.activity->set_version(state.session->steps_done());
   StepTaken taken;
@@ -69,18 +111,22 @@ void evaluate(Pointer self, const EvaluationReady& ready) {
 
 }  // namespace
 
-LearnerActor::behavior_type learner_actor(Pointer self, std::uint32_t index,
+LearnerActor::behavior_type learner_actor(Pointer self, std::shared_ptr<const LearningJob> job,
+                                          std::uint32_t index,
                                           std::shared_ptr<TrainingSession> session,
                                           FeederActor feeder,
                                           LearningCoordinatorActor coordinator) {
   install_error_boundary(self);
-  auto activity = std::make_unique<Activity>(session->name());
-  self->state = {index, std::move(session), std::move(feeder), std::move(coordinator),
-                 std::move(activity)};
+  auto activity = std::make_unique<Activity>(session->name(), job->group);
+  self->state = {std::move(job),         index,
+                 std::move(session),     std::move(feeder),
+                 std::move(coordinator), std::move(activity),
+                 std::nullopt,           {}};
   go_on(self);
   return {
       [self](const BatchReady& batch) { train(self, batch); },
       [self](const EvaluationReady& ready) { evaluate(self, ready); },
+      [self](LookAgain) { pass_companion(self); },
       [self](Stop) {
         self->state.session->save();
         self->quit();

@@ -155,11 +155,10 @@ void note_finished(Pointer self, const LearnerFinished& finished) {
   stop_if_done(self);
 }
 
-void note_ranked(Pointer self, const RowsRanked& ranked) {
+void note_ranked(Pointer self) {
   LearningCoordinatorState& state = self->state;
-  state.outcome.ranking = counters_from_json(ranked.counters_json);
-  state.is_ranked = ranked.is_finished;
-  if (ranked.is_finished) state.outcome.ranking_seconds = seconds_since(state.start);
+  state.is_ranked = true;
+  state.outcome.ranking_seconds = seconds_since(state.start);
   stop_if_done(self);
 }
 
@@ -259,7 +258,7 @@ void spawn_all(Pointer self, const std::shared_ptr<LearningResources>& resources
   }
   for (std::uint32_t i = 0; i < job->learners.size(); ++i) {
     const LearnerActor learner =
-        self->spawn<caf::detached>(learner_actor, i, resources->sessions[i], state.feeder, me);
+        self->spawn<caf::detached>(learner_actor, job, i, resources->sessions[i], state.feeder, me);
     company.join(learner, job->learners[i].name, number(Stage::kLearning));
   }
 }
@@ -270,7 +269,7 @@ LearningCoordinatorActor::behavior_type learning_coordinator(
     Pointer self, std::shared_ptr<const LearningJob> job,
     std::shared_ptr<LearningResources> resources, caf::actor listener) {
   install_error_boundary(self);
-  trace::begin_job();
+  if (job->group.empty()) trace::begin_job();
   LearningCoordinatorState& state = self->state;
   state.blocks = std::make_shared<const std::vector<ScoreBlock>>(plan_scores(*job));
   state.job = std::move(job);
@@ -296,7 +295,7 @@ LearningCoordinatorActor::behavior_type learning_coordinator(
       [self](const StepTaken& step) { note_step(self, step); },
       [self](const WorkBegun& work) { self->state.watch.begin(work, Clock::now()); },
       [self](const WorkEnded& work) { self->state.watch.end(work.learner); },
-      [self](const RowsRanked& ranked) { note_ranked(self, ranked); },
+      [self](const RowsRanked&) { note_ranked(self); },
       [self](const LearnerFinished& finished) { note_finished(self, finished); },
       [self](CoordinatorTick) { tick(self); },
   };

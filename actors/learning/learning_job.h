@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,7 +14,9 @@
 
 #include "actors/job.h"
 #include "actors/learning/retiring_scorer.h"
+#include "actors/learning/step_companion.h"
 #include "actors/row_tokens.h"
+#include "actors/run_counters.h"
 #include "models/learner.h"
 #include "models/preference/pair_choice.h"
 #include "models/preference/pair_offset.h"
@@ -77,6 +80,8 @@ struct LearnerJob {
   std::string run_dir;  ///< checkpoints/, metrics.jsonl, tensorboard/
   std::string output;   ///< what users load
   std::string plan_hash;
+  /// What its steps are bound to outside the job; null: nothing.
+  std::shared_ptr<StepCompanion> companion;
 };
 
 struct LearningJob : ScoringJob {
@@ -92,6 +97,8 @@ struct LearningJob : ScoringJob {
   /// The first num_ranked rows are ranked as well, under this job's policy; null: none are.
   std::shared_ptr<const RankJob> ranking;
   std::uint32_t num_ranked = 0;
+  /// Called by the ranker when its outputs are published; may be empty.
+  std::function<void(const RunCounters&)> on_ranked;
 };
 
 }  // namespace midpo

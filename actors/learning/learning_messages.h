@@ -32,6 +32,8 @@ struct BatchReady {
 struct EvaluationReady {
   std::shared_ptr<const std::vector<TrainingRow>> rows;
 };
+/// To itself: what its step has to wait for may have come.
+struct LookAgain {};
 // --- to the coordinator
 struct BlockSupplied {
   std::uint64_t block = 0;
@@ -45,11 +47,8 @@ struct StepTaken {
   double loss = 0.0;
   double seconds = 0.0;  ///< computing
 };
-/// Rows in input order have been ranked; behind the last one the outputs are published.
-struct RowsRanked {
-  std::string counters_json;  ///< RunCounters so far
-  bool is_finished = false;
-};
+/// All rows have been ranked, and the outputs are published.
+struct RowsRanked {};
 /// The learner computes, until WorkEnded: a step, an evaluation or the publication.
 struct WorkBegun {
   std::uint32_t learner = 0;
@@ -76,6 +75,7 @@ MIDPO_MESSAGE(PullBatch)
 MIDPO_MESSAGE(PullEvaluation)
 MIDPO_MESSAGE(BatchReady)
 MIDPO_MESSAGE(EvaluationReady)
+MIDPO_MESSAGE(LookAgain)
 MIDPO_MESSAGE(BlockSupplied)
 MIDPO_MESSAGE(StepTaken)
 MIDPO_MESSAGE(RowsRanked)
@@ -90,7 +90,7 @@ using FeederActor = caf::typed_actor<caf::reacts_to<BlockPlanned>, caf::reacts_t
                                      caf::reacts_to<PullBatch>, caf::reacts_to<PullEvaluation>,
                                      caf::reacts_to<LearnerFinished>, caf::reacts_to<Stop>>;
 using LearnerActor = caf::typed_actor<caf::reacts_to<BatchReady>, caf::reacts_to<EvaluationReady>,
-                                      caf::reacts_to<Stop>>;
+                                      caf::reacts_to<LookAgain>, caf::reacts_to<Stop>>;
 using DualRankerActor = caf::typed_actor<caf::reacts_to<BlockPlanned>, caf::reacts_to<TileScored>,
                                          caf::reacts_to<Stop>>;
 using LearningCoordinatorActor = caf::typed_actor<

@@ -5,7 +5,6 @@
 #include <optional>
 #include <vector>
 
-#include "actors/run_counters.h"
 #include "actors/scorer_crew.h"
 #include "runtime/core/error.h"
 
@@ -31,8 +30,7 @@ struct LearningOutcome {
   std::vector<LearnerFigures> learners;
   CrewFigures scoring;
   double scoring_seconds = 0.0;  ///< start of the job to the last score
-  RunCounters ranking;           ///< rows by fate, where rows are ranked
-  double ranking_seconds = 0.0;  ///< start of the job to the published D_dual
+  double ranking_seconds = 0.0;  ///< start of the job to the published D_dual; 0: by an earlier one
   double wall_seconds = 0.0;
 };
 

@@ -25,27 +25,30 @@ json lora_entry(const LearnerOptions& options) {
 json learner_entry(const LearnerJob& job, const LearnerRequest& request, const Learner& learner) {
   const LearnerOptions& options = request.options;
   const std::string output = std::filesystem::absolute(job.output).lexically_normal().string();
-  return {{"name", job.name},
-          {"model", learner.info().content.hex()},
-          {"numerics", learner.info().numerics},
-          {"dtype", dtype_name(learner.info().dtype)},
-          {"objective", static_cast<int>(options.objective)},
-          {"lora", lora_entry(options)},
-          {"pair_rule", static_cast<int>(request.wish.rule)},
-          {"offset", static_cast<int>(job.offset)},
-          {"offset_weight", job.offset_weight},
-          {"pair_loss", static_cast<int>(options.pair_loss)},
-          {"beta", options.beta},
-          {"pair_scale", options.pair_scale},
-          {"label_smoothing", options.label_smoothing},
-          {"gate_width", options.gate_width},
-          {"gate_regularizer", options.gate_regularizer},
-          {"token_wise", options.is_token_wise},
-          {"score_regularizer", options.score_regularizer},
-          {"compat_published", options.is_published_compat},
-          {"rows", job.train.size()},
-          {"eval_rows", job.eval.size()},
-          {"output", output}};
+  json entry{{"name", job.name},
+             {"model", learner.info().content.hex()},
+             {"numerics", learner.info().numerics},
+             {"dtype", dtype_name(learner.info().dtype)},
+             {"objective", static_cast<int>(options.objective)},
+             {"lora", lora_entry(options)},
+             {"pair_rule", static_cast<int>(request.wish.rule)},
+             {"offset", static_cast<int>(job.offset)},
+             {"offset_weight", job.offset_weight},
+             {"pair_loss", static_cast<int>(options.pair_loss)},
+             {"beta", options.beta},
+             {"pair_scale", options.pair_scale},
+             {"label_smoothing", options.label_smoothing},
+             {"gate_width", options.gate_width},
+             {"gate_regularizer", options.gate_regularizer},
+             {"token_wise", options.is_token_wise},
+             {"score_regularizer", options.score_regularizer},
+             {"compat_published", options.is_published_compat},
+             {"rows", job.train.size()},
+             {"eval_rows", job.eval.size()},
+             {"output", output}};
+  const std::string companion = request.companion ? request.companion->plan() : std::string();
+  if (!companion.empty()) entry["follows"] = companion;
+  return entry;
 }
 
 json steps_entry(const TrainingConfig& config) {

@@ -37,7 +37,9 @@ std::shared_ptr<LearningResources> open_resources(const LearningRequest& request
   auto resources = std::make_shared<LearningResources>();
   LearningJob& job = *prepared.job;
   if (!job.models.empty()) {
-    resources->store = RunStore::open(request.config.scores_dir);
+    const auto& shared = request.beside.open_store;
+    const std::string& dir = request.config.scores_dir;
+    resources->store = shared ? shared(dir) : RunStore::open(dir);
     for (JobModel& model : job.models) {
       model.store_id = resources->store->model_id(model_identity(model), role_name(model.role));
     }
@@ -59,6 +61,23 @@ void write_manifests(const PreparedLearning& prepared, const std::string& starte
     manifest.finished_at = utc_now();
     write_manifest(learner.run_dir + "/manifest.json", manifest);
   }
+}
+
+/// The fate of the rows is written behind the outputs, so that where it is they are complete: then
+/// nothing is ranked again, and whoever reads D_dual finds the same file.
+void settle_ranking(const LearningRequest& request, const LearningFolder& folder,
+                    LearningJob& job) {
+  if (!request.ranking) return;
+  const std::string fates = folder.file("ranking.json");
+  if (std::filesystem::exists(fates) && std::filesystem::exists(request.ranking->output)) {
+    job.ranking = nullptr;
+    if (request.on_ranked) request.on_ranked();
+    return;
+  }
+  job.on_ranked = [fates, on_ranked = request.on_ranked](const RunCounters& rows) {
+    write_file_atomically(fates, rows.to_json());
+    if (on_ranked) on_ranked();
+  };
 }
 
 void fill_defaults(LearningRequest& request) {
@@ -88,7 +107,7 @@ LearningResult train_models(LearningRequest request, const EngineFactory& engine
     log::info("already_finished", {{"run_dir", folder.dir}, {"output", config.output}});
     return {true, nullptr, {}, {}};
   }
-  log::open_jsonl(folder.file("log.jsonl"));
+  if (request.beside.group.empty()) log::open_jsonl(folder.file("log.jsonl"));
   install_stop_signals();
   const std::string started = utc_now();
   const PreparedLearning prepared = prepare_learning(request, folder, engines);
@@ -104,12 +123,10 @@ LearningResult train_models(LearningRequest request, const EngineFactory& engine
   for (LearnerJob& learner : prepared.job->learners) {
     learner.plan_hash = content_hash(plan).hex();
   }
+  settle_ranking(request, folder, *prepared.job);
   const auto resources = open_resources(request, prepared);
   LearningResult result{false, prepared.job, run_learning_job(prepared.job, resources), {}};
   if (result.outcome.error) throw Error(*result.outcome.error);
-  if (request.ranking) {
-    write_file_atomically(folder.file("ranking.json"), result.outcome.ranking.to_json());
-  }
   write_manifests(prepared, started);
   for (std::size_t i = 0; i < prepared.learners.size(); ++i) {
     const Learner& learner = *prepared.learners[i];

@@ -12,6 +12,7 @@
 #include "actors/learning/learning_rows.h"
 #include "actors/learning/training_options.h"
 #include "models/preference/ranking_policy.h"
+#include "runtime/store/run_store.h"
 
 namespace midpo {
 
@@ -25,6 +26,7 @@ struct LearnerRequest {
   std::optional<Role> score_role;  ///< the model whose scores the offset takes
   PairOffset offset = PairOffset::kNone;
   double offset_weight = 0.0;
+  std::shared_ptr<StepCompanion> companion = nullptr;
 };
 
 /// Training rows ranked into D_dual while they are scored.
@@ -32,6 +34,14 @@ struct RankingRequest {
   RankingPolicy policy = RankingPolicy::kDual;
   std::string output;         ///< D_dual
   std::string scores_output;  ///< all rows with their scores; empty: none
+};
+
+/// Another job of this process, at the same time.
+struct JobBeside {
+  std::string group;  ///< of this one's actors (Activity); log and terminal are the other one's
+  std::size_t num_learners = 0;  ///< of the other one: they share the cores
+  /// Opens the run store that both use; null: each has its own.
+  std::function<std::shared_ptr<RunStore>(const std::string& dir)> open_store = nullptr;
 };
 
 struct PreparedLearning;
@@ -46,6 +56,9 @@ struct LearningRequest {
   bool is_sequential = false;
   /// Called when rows and models are there, before anything is computed; may refuse by an Error.
   std::function<void(const PreparedLearning&)> on_prepared = nullptr;
+  /// Called when the ranking's output is complete, by this process or an earlier one.
+  std::function<void()> on_ranked = nullptr;
+  JobBeside beside = {};
 };
 
 struct LearningResult {

@@ -80,6 +80,7 @@ LearnerJob make_learner_job(const LearningRequest& request, std::size_t index,
       learner.objective == Objective::kPairs && wanted.options.resume_adapter.empty();
   learner.pair_loss = wanted.options.pair_loss;
   learner.beta = wanted.options.beta;
+  learner.companion = wanted.companion;
   learner.label_smoothing = wanted.options.label_smoothing;
   learner.run_dir = folder.learner_dir(index);
   learner.output = folder.outputs[index];
@@ -97,8 +98,9 @@ LearnerRanks ranks_of(const LearningRequest& request, std::size_t index) {
   const std::string& rendezvous = ranks.group.rendezvous;
   const bool is_here =
       rendezvous.empty() || (num_ranks > 1 && is_loopback(rendezvous_from_text(rendezvous)));
-  const std::size_t at_once = (is_here ? num_ranks : 1) *
-                              (request.is_sequential ? std::size_t{1} : request.learners.size());
+  const std::size_t num_learners = request.is_sequential ? 1 : request.learners.size();
+  const std::size_t at_once =
+      (is_here ? num_ranks : 1) * num_learners + request.beside.num_learners;
   if (at_once > 1)
     ranks.threads = std::max<std::int64_t>(1, static_cast<std::int64_t>(num_cores() / at_once));
   return ranks;
@@ -147,6 +149,8 @@ PreparedLearning prepare_learning(const LearningRequest& request, const Learning
   const TrainingConfig& config = request.config;
   PreparedLearning made{std::make_shared<LearningJob>(), {}, {}};
   LearningJob& job = *made.job;
+  job.group = request.beside.group;
+  job.shows_progress = job.group.empty();
   job.max_length = config.compute.max_length;
   job.on_bad_row = config.on_bad_row == "fail" ? BadRowPolicy::kFail : BadRowPolicy::kQuarantine;
   job.task_deadline_seconds = config.task_deadline_seconds;

@@ -23,6 +23,8 @@ class TrainingSession {
 
   const std::string& name() const { return job_.name; }
   std::uint64_t steps_done() const { return state_.global_step; }
+  std::uint64_t num_steps() const { return plan_.num_steps(); }
+  Learner& learner() { return *learner_; }
   std::uint64_t steps_saved() const { return saved_step_; }  ///< in the newest checkpoint
   const TrainerState& state() const { return state_; }
   /// What stopped its learner's other ranks; empty: nothing. From any thread.

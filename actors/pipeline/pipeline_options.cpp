@@ -31,6 +31,14 @@ void add_expert_section(OptionTable& table, TrainingConfig& config) {
 
 void add_router_section(OptionTable& table, PipelineConfig& config) {
   OptionTable section("run", "");
+  section.group("Start");
+  section.choice("start", &config.router_start, {"after_experts", "following"},
+                 "When the router begins: behind the experts' last step; or as soon as D_dual is "
+                 "complete, on the versions that the experts publish while they train on");
+  section.integer("versions", &config.router_versions, 1, 1 << 20,
+                  "following: versions that each expert publishes, the last one its final weights");
+  section.integer("max_staleness", &config.router_max_staleness, 0, 1 << 20,
+                  "following: versions that experts may be ahead of the one the router trains on");
   add_gate_options(section, config.gates);
   add_beta(section, config.router);
   add_step_options(section, config.router);
@@ -93,6 +101,24 @@ void add_pipeline_options(OptionTable& table, PipelineConfig& config) {
   add_online_sections(table, config.online);
 }
 
+void check_pipeline_options(const PipelineConfig& config) {
+  if (config.follows()) {
+    require(config.mode == "offline", ErrorCode::kConfig,
+            "router.start is following, which mode online has no experts for; leave it out");
+    return;
+  }
+  const PipelineConfig defaults;
+  const auto require_default = [](const char* key, std::int64_t value, std::int64_t wanted) {
+    require(value == wanted, ErrorCode::kConfig,
+            std::string(key) + " is " + std::to_string(value) +
+                ", but the router starts behind the experts and follows no versions; give "
+                "router.start: following, or leave it out");
+  };
+  require_default("router.versions", config.router_versions, defaults.router_versions);
+  require_default("router.max_staleness", config.router_max_staleness,
+                  defaults.router_max_staleness);
+}
+
 OnlineConfig online_config(const PipelineConfig& config) {
   OnlineConfig online = config.online;
   online.training = stage_config(config.online.training, config.shared);
@@ -119,7 +145,8 @@ LearningRequest expert_stage(const PipelineConfig& config, const std::string& re
   return request;
 }
 
-LearningRequest router_stage(const PipelineConfig& config, const std::string& resolved) {
+LearningRequest router_stage(const PipelineConfig& config, const std::string& resolved,
+                             const std::string& safety, const std::string& helpfulness) {
   const PipelineFolder folder{config.shared.output};
   TrainingConfig router = stage_config(config.router, config.shared);
   router.data = {folder.d_dual()};
@@ -129,8 +156,8 @@ LearningRequest router_stage(const PipelineConfig& config, const std::string& re
   router.remote = {};
   if (!config.router_device.empty()) router.compute.device = config.router_device;
   RouterConfig gates = config.gates;
-  gates.safety_adapter = folder.adapters() + "/safety";
-  gates.helpfulness_adapter = folder.adapters() + "/helpfulness";
+  gates.safety_adapter = safety;
+  gates.helpfulness_adapter = helpfulness;
   return {"run", resolved, router, {router_learner(router, gates)}};
 }
 

@@ -18,15 +18,23 @@ struct PipelineConfig {
   TrainingConfig router;
   RouterConfig gates;
   std::string router_device;
+  std::string router_start = "after_experts";
+  std::int64_t router_versions = 8;
+  std::int64_t router_max_staleness = 2;
   std::string policy = "dual";
   std::string scores_output;
   OnlineConfig online;
   std::string mode = "offline";
   bool is_sequential = false;
   bool is_dry_run = false;
+
+  bool follows() const { return router_start == "following"; }
 };
 
 void add_pipeline_options(OptionTable& table, PipelineConfig& config);
+
+/// @throws Error(kConfig) for keys that do not go together.
+void check_pipeline_options(const PipelineConfig& config);
 
 /// The run's folder: everything it makes and keeps.
 struct PipelineFolder {
@@ -38,6 +46,7 @@ struct PipelineFolder {
   std::string scores() const { return dir + "/state/scores"; }
   std::string expert_state() const { return dir + "/state/experts"; }
   std::string router_state() const { return dir + "/state/router"; }
+  std::string versions() const { return dir + "/state/versions"; }
   std::string manifest() const { return dir + "/manifest.json"; }
 };
 
@@ -48,7 +57,9 @@ OnlineConfig online_config(const PipelineConfig& config);
 LearningRequest expert_stage(const PipelineConfig& config, const std::string& resolved);
 
 /// The second: the router trains on D_dual; scores and reference log-probs are in the store.
-/// @throws Error(kConfig) if the first has not left its adapters.
-LearningRequest router_stage(const PipelineConfig& config, const std::string& resolved);
+/// @param safety, helpfulness  the experts it begins with.
+/// @throws Error(kConfig) if the first has not left them.
+LearningRequest router_stage(const PipelineConfig& config, const std::string& resolved,
+                             const std::string& safety, const std::string& helpfulness);
 
 }  // namespace midpo

@@ -4,14 +4,18 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "actors/pipeline/following_run.h"
 #include "actors/pipeline/pipeline_plan.h"
 #include "actors/pipeline/pipeline_summary.h"
 #include "actors/rank_summary.h"
 #include "runtime/core/atomic_file.h"
+#include "runtime/core/atomic_folder.h"
 #include "runtime/observe/log.h"
 
 namespace midpo {
 namespace {
+
+namespace fs = std::filesystem;
 
 void print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
@@ -21,18 +25,40 @@ void print(const std::string& text) {
 /// D_dual is no folder of a run, so that nothing else protects one that is there.
 void require_free(const PipelineConfig& config, const PipelineFolder& folder) {
   const bool is_known = config.shared.resume || config.shared.overwrite;
-  require(is_known || !std::filesystem::exists(folder.d_dual()), ErrorCode::kConfig,
+  require(is_known || !fs::exists(folder.d_dual()), ErrorCode::kConfig,
           folder.d_dual() +
               " exists; choose another --output, continue its run with --resume, or "
               "replace it with --overwrite");
 }
 
+/// What belongs to later stages goes at once: a run that is interrupted before them would take it
+/// for its own.
+void discard_later_stages(const PipelineFolder& folder) {
+  require_replaceable(folder.router(), ExistingFolder::kReplaceOwn);
+  for (const std::string& made : {folder.versions(), folder.router_state(), folder.router()}) {
+    fs::remove_all(made);
+  }
+}
+
 /// An earlier process has finished the first stage.
 void require_d_dual(const PipelineFolder& folder) {
-  require(std::filesystem::exists(folder.d_dual()), ErrorCode::kData,
+  require(fs::exists(folder.d_dual()), ErrorCode::kData,
           folder.d_dual() +
               ": is missing though its stage is finished; start anew with "
               "--overwrite");
+}
+
+PipelineOutcome train_after_experts(const PipelineConfig& config, const std::string& resolved,
+                                    LearningRequest experts, const EngineFactory& engines) {
+  const PipelineFolder folder{config.shared.output};
+  const std::string adapters = folder.adapters();
+  PipelineOutcome outcome;
+  outcome.experts = train_models(std::move(experts), engines);
+  outcome.router_begin_seconds = outcome.experts.outcome.wall_seconds;
+  require_d_dual(folder);
+  outcome.router = train_models(
+      router_stage(config, resolved, adapters + "/safety", adapters + "/helpfulness"), engines);
+  return outcome;
 }
 
 }  // namespace
@@ -49,15 +75,16 @@ int run_pipeline(const PipelineConfig& config, const std::string& resolved,
     return 0;
   }
   require_free(config, folder);
+  if (config.shared.overwrite) discard_later_stages(folder);
   make_directories(folder.dir);
   write_file_atomically(folder.dir + "/config.yaml", resolved);
-  PipelineOutcome outcome;
   const std::string started = utc_now();
-  outcome.experts = train_models(std::move(experts), engines);
-  require_d_dual(folder);
-  outcome.router = train_models(router_stage(config, resolved), engines);
+  const auto train = config.follows() ? train_following : train_after_experts;
+  const PipelineOutcome outcome = train(config, resolved, std::move(experts), engines);
+  // Until here every version may be needed again.
+  fs::remove_all(folder.versions());
   const bool was_finished = outcome.experts.was_finished && outcome.router.was_finished;
-  if (was_finished && std::filesystem::exists(folder.manifest())) return 0;
+  if (was_finished && fs::exists(folder.manifest())) return 0;
   write_pipeline_manifest(folder, config.shared.data, started);
   write_stages(folder, outcome);
   print(pipeline_summary(outcome));

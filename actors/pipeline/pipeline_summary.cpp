@@ -49,7 +49,8 @@ Stage make_stage(std::string name, double done, double busy, double available) {
   return {std::move(name), done, busy, busy / std::max(available, 1e-9)};
 }
 
-std::vector<Stage> stages_of(const LearningResult& experts, const LearningResult& router) {
+std::vector<Stage> stages_of(const PipelineOutcome& run) {
+  const auto& [experts, router, begin] = run;
   const LearningOutcome& outcome = experts.outcome;
   const double wall = outcome.wall_seconds;
   const auto& compute = outcome.scoring.compute_seconds;
@@ -64,7 +65,7 @@ std::vector<Stage> stages_of(const LearningResult& experts, const LearningResult
   }
   if (!router.was_finished) {
     const double router_wall = router.outcome.wall_seconds;
-    stages.push_back(make_stage("router", wall + router_wall,
+    stages.push_back(make_stage("router", begin + router_wall,
                                 router.outcome.learners.front().seconds, router_wall));
   }
   return stages;
@@ -107,7 +108,7 @@ void write_pipeline_manifest(const PipelineFolder& folder, const std::vector<std
 void write_stages(const PipelineFolder& folder, const PipelineOutcome& outcome) {
   if (outcome.experts.was_finished) return;
   nlohmann::json rows = nlohmann::json::array();
-  for (const Stage& stage : stages_of(outcome.experts, outcome.router)) {
+  for (const Stage& stage : stages_of(outcome)) {
     rows.push_back({{"name", stage.name},
                     {"done_seconds", stage.done_seconds},
                     {"busy_seconds", stage.busy_seconds},
@@ -119,8 +120,7 @@ void write_stages(const PipelineFolder& folder, const PipelineOutcome& outcome) 
 std::string pipeline_summary(const PipelineOutcome& outcome) {
   std::string text;
   if (!outcome.experts.was_finished) {
-    text += stage_table(stages_of(outcome.experts, outcome.router),
-                        outcome.experts.outcome.ranking_seconds);
+    text += stage_table(stages_of(outcome), outcome.experts.outcome.ranking_seconds);
     text += learning_summary(*outcome.experts.job, outcome.experts.outcome,
                              outcome.experts.trained_parameters);
   }

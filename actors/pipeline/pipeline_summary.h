@@ -10,6 +10,7 @@ namespace midpo {
 struct PipelineOutcome {
   LearningResult experts;
   LearningResult router;
+  double router_begin_seconds = 0.0;  ///< start of the run to that of the router's job
 };
 
 /// Hashes of everything the run made and the fate of every row, in OUTPUT/manifest.json.

@@ -45,10 +45,13 @@ GateSums& GateSums::operator+=(const GateSums& other) {
 
 ExpertMixture::ExpertMixture(FactoredGate alpha, FactoredGate beta, const FrozenAdapter& safety,
                              const FrozenAdapter& helpfulness)
-    : alpha_(std::move(alpha)),
-      beta_(std::move(beta)),
-      outputs_ER_(at::cat({safety.b_ER, helpfulness.b_ER}, 1)),
-      safety_rank_(safety.a_RI.size(0)) {
+    : alpha_(std::move(alpha)), beta_(std::move(beta)) {
+  set_experts(safety, helpfulness);
+}
+
+void ExpertMixture::set_experts(const FrozenAdapter& safety, const FrozenAdapter& helpfulness) {
+  outputs_ER_ = at::cat({safety.b_ER, helpfulness.b_ER}, 1);
+  safety_rank_ = safety.a_RI.size(0);
   at::Tensor gates_2I = at::zeros({2, safety.a_RI.size(1)}, safety.a_RI.options());
   inputs_XI_ =
       at::cat({safety.a_RI * safety.scale, helpfulness.a_RI * helpfulness.scale, gates_2I});

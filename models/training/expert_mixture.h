@@ -37,6 +37,9 @@ class ExpertMixture {
   ExpertMixture(FactoredGate alpha, FactoredGate beta, const FrozenAdapter& safety,
                 const FrozenAdapter& helpfulness);
 
+  /// Other experts of the same shapes; refresh() comes next.
+  void set_experts(const FrozenAdapter& safety, const FrozenAdapter& helpfulness);
+
   /// Collapses the gates; after every optimizer step.
   void refresh(const ParameterSet& parameters);
 

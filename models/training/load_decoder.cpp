@@ -23,6 +23,15 @@ const std::vector<std::string> kProjections = {"q_proj",    "k_proj",  "v_proj",
 
 std::string last_part(const std::string& module) { return module.substr(module.rfind('.') + 1); }
 
+std::string layer_name(const ModelConfig& config, std::int64_t layer) {
+  return trunk_prefix(config) + "layers." + std::to_string(layer);
+}
+
+/// What experts adapt and gates weigh.
+std::string down_projection(const ModelConfig& config, std::int64_t layer) {
+  return layer_name(config, layer) + ".mlp.down_proj";
+}
+
 void check_targets(const LoraOptions& lora) {
   for (const std::string& target : lora.target_modules) {
     bool is_known =
@@ -53,7 +62,7 @@ class Loader {
                   TrainLinear& linear);
   void add_update(const std::string& module, std::int64_t offset, std::int64_t num_outputs,
                   TrainLinear& linear);
-  ExpertMixture load_mixture(std::int64_t layer, const std::string& module);
+  ExpertMixture load_mixture(std::int64_t layer);
   FactoredGate make_gate(const std::string& name);
   LayerNeeds needs_of(bool has_trained_below) const;
 
@@ -97,7 +106,7 @@ LayerNeeds Loader::needs_of(bool has_trained_below) const {
 }
 
 TrainLayer Loader::load_layer(std::int64_t index) {
-  const std::string name = trunk_prefix(config_) + "layers." + std::to_string(index);
+  const std::string name = layer_name(config_, index);
   const std::string attention = name + ".self_attn.";
   const std::string mlp = name + ".mlp.";
   const std::string q = attention + "q_proj", k = attention + "k_proj", v = attention + "v_proj";
@@ -121,8 +130,9 @@ TrainLayer Loader::load_layer(std::int64_t index) {
   layer.o = load_linear({attention + "o_proj"}, config_.o_bias, layer.needs.attention);
   layer.gate_up = load_linear({mlp + "gate_proj", mlp + "up_proj"}, config_.mlp_bias,
                               layer.needs.gate_up_input);
-  layer.down = load_linear({mlp + "down_proj"}, config_.mlp_bias, layer.needs.down_input);
-  if (parts_.safety != nullptr) layer.mixture = load_mixture(index, mlp + "down_proj");
+  layer.down =
+      load_linear({down_projection(config_, index)}, config_.mlp_bias, layer.needs.down_input);
+  if (parts_.safety != nullptr) layer.mixture = load_mixture(index);
   return layer;
 }
 
@@ -192,15 +202,11 @@ void Loader::add_update(const std::string& module, std::int64_t offset, std::int
   linear.add_update(update);
 }
 
-ExpertMixture Loader::load_mixture(std::int64_t layer, const std::string& module) {
-  auto adapter = [&](const Adapter& expert) {
-    LoraFactors factors = read_lora_factors(expert, module, decoder_.backend->device());
-    const double scale = parts_.leaves_out_scale ? 1.0 : factors.scale;
-    return FrozenAdapter{factors.a_RK, factors.b_NR, scale};
-  };
+ExpertMixture Loader::load_mixture(std::int64_t layer) {
+  const auto [safety, helpfulness] =
+      read_experts(parts_, config_, layer, decoder_.backend->device());
   const std::string name = "layers." + std::to_string(layer);
-  return {make_gate(name + ".alpha"), make_gate(name + ".beta"), adapter(*parts_.safety),
-          adapter(*parts_.helpfulness)};
+  return {make_gate(name + ".alpha"), make_gate(name + ".beta"), safety, helpfulness};
 }
 
 FactoredGate Loader::make_gate(const std::string& name) {
@@ -220,6 +226,16 @@ FactoredGate Loader::make_gate(const std::string& name) {
 }
 
 }  // namespace
+
+std::array<FrozenAdapter, 2> read_experts(const TrainedParts& parts, const ModelConfig& config,
+                                          std::int64_t layer, at::Device device) {
+  const auto read = [&](const Adapter& expert) {
+    const LoraFactors factors = read_lora_factors(expert, down_projection(config, layer), device);
+    const double scale = parts.leaves_out_scale ? 1.0 : factors.scale;
+    return FrozenAdapter{factors.a_RK, factors.b_NR, scale};
+  };
+  return {read(*parts.safety), read(*parts.helpfulness)};
+}
 
 TrainDecoder load_train_decoder(const ModelConfig& config, const WeightReader& reader,
                                 std::shared_ptr<const Backend> backend, DType dtype,

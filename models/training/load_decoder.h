@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,5 +32,10 @@ struct TrainedParts {
 TrainDecoder load_train_decoder(const ModelConfig& config, const WeightReader& reader,
                                 std::shared_ptr<const Backend> backend, DType dtype,
                                 const TrainedParts& parts);
+
+/// The factors of parts.safety and parts.helpfulness on a layer's down projection. @throws
+/// Error(kCheckpoint) for an expert that does not adapt it.
+std::array<FrozenAdapter, 2> read_experts(const TrainedParts& parts, const ModelConfig& config,
+                                          std::int64_t layer, at::Device device);
 
 }  // namespace midpo

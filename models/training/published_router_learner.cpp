@@ -63,6 +63,7 @@ class PublishedRouterLearner final : public RouterLearner {
   }
 
   std::array<double, 2> whole_gates() const override { return scales_; }
+  bool leaves_out_scale() const override { return true; }
 
  private:
   std::int32_t pad_id_;

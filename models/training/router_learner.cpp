@@ -7,12 +7,35 @@
 #include <cmath>
 #include <utility>
 
+#include "models/checkpoint/weight_files.h"
 #include "models/engine_errors.h"
 #include "models/mixture.h"
 #include "models/packing.h"
 #include "models/training/export_weights.h"
 
 namespace midpo {
+namespace {
+
+/// Both experts as they stand on disk.
+struct Experts {
+  Adapter safety;
+  Adapter helpfulness;
+};
+
+Experts open_experts(const LearnerOptions& options, const WeightFiles& base) {
+  const bool allow_pickle = options.model.allow_pickle;
+  return {open_adapter(options.safety_adapter, allow_pickle, base),
+          open_adapter(options.helpfulness_adapter, allow_pickle, base)};
+}
+
+/// What the router's config says of its experts.
+void name_experts(const Experts& experts, RouterToWrite& router) {
+  router.lora_scale = experts.safety.config.targets.front().scale;
+  router.safety_adapter_hash = adapter_hash(experts.safety);
+  router.helpfulness_adapter_hash = adapter_hash(experts.helpfulness);
+}
+
+}  // namespace
 
 RouterLearner::RouterLearner(const LearnerOptions& options, const OpenedModel& model,
                              const TrainedParts& parts, RouterToWrite experts)
@@ -29,6 +52,35 @@ void RouterLearner::check_start(std::span<const TrainingRow> rows) {
     compare(rows, {0.0, 0.0}, "");
     compare(rows, {whole_gates()[0], 0.0}, options_.safety_adapter);
     compare(rows, {0.0, whole_gates()[1]}, options_.helpfulness_adapter);
+    refresh();
+    return 0;
+  });
+}
+
+void RouterLearner::take_experts(const std::string& safety_adapter,
+                                 const std::string& helpfulness_adapter) {
+  guard_engine("taking over experts", [&] {
+    LearnerOptions options = options_;
+    options.safety_adapter = safety_adapter;
+    options.helpfulness_adapter = helpfulness_adapter;
+    const auto base = open_model_weights(options.model.path, options.model.allow_pickle);
+    const Experts experts = open_experts(options, *base);
+    TrainedParts parts;
+    parts.safety = &experts.safety;
+    parts.helpfulness = &experts.helpfulness;
+    parts.leaves_out_scale = leaves_out_scale();
+    std::vector<std::array<FrozenAdapter, 2>> layers;
+    for (std::int64_t layer = 0; layer < decoder_.config.num_layers; ++layer) {
+      layers.push_back(read_experts(parts, decoder_.config, layer, backend().device()));
+    }
+    for (const Adapter* expert : {&experts.safety, &experts.helpfulness}) {
+      expert->files->check_unchanged();
+    }
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      decoder_.layers[i].mixture->set_experts(layers[i][0], layers[i][1]);
+    }
+    options_ = std::move(options);
+    name_experts(experts, experts_);
     refresh();
     return 0;
   });
@@ -104,27 +156,23 @@ void RouterLearner::compare(std::span<const TrainingRow> rows, std::array<double
 std::unique_ptr<Learner> make_router_learner(const LearnerOptions& options) {
   const std::unique_ptr<OpenedModel> opened = open_model(options.model);
   const OpenedModel& model = *opened;
-  const bool allow_pickle = options.model.allow_pickle;
-  const Adapter safety = open_adapter(options.safety_adapter, allow_pickle, *model.files);
-  const Adapter helpfulness = open_adapter(options.helpfulness_adapter, allow_pickle, *model.files);
+  const Experts experts = open_experts(options, *model.files);
   TrainedParts parts;
   parts.seed = options.seed;
-  parts.safety = &safety;
-  parts.helpfulness = &helpfulness;
+  parts.safety = &experts.safety;
+  parts.helpfulness = &experts.helpfulness;
   parts.gate_width = options.gate_width;
   RouterToWrite router;
   router.num_layers = model.config.num_layers;
   router.intermediate_size = model.config.intermediate_size;
   router.gate_width = options.gate_width;
-  router.lora_scale = safety.config.targets.front().scale;
   router.base_model_hash = model.content.hex();
-  router.safety_adapter_hash = adapter_hash(safety);
-  router.helpfulness_adapter_hash = adapter_hash(helpfulness);
+  name_experts(experts, router);
   std::unique_ptr<Learner> learner;
   if (options.is_published_compat) {
-    learner = make_published_router_learner(
-        options, model, parts, std::move(router),
-        {safety.config.targets.front().scale, helpfulness.config.targets.front().scale});
+    learner = make_published_router_learner(options, model, parts, std::move(router),
+                                            {experts.safety.config.targets.front().scale,
+                                             experts.helpfulness.config.targets.front().scale});
   } else {
     learner = std::make_unique<RouterLearner>(options, model, parts, std::move(router));
   }

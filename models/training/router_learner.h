@@ -20,6 +20,8 @@ class RouterLearner : public PairLearner {
                 RouterToWrite experts);
 
   void check_start(std::span<const TrainingRow> rows) override;
+  void take_experts(const std::string& safety_adapter,
+                    const std::string& helpfulness_adapter) override;
   void begin_epoch() override { means_.begin_epoch(); }
   void export_weights(const std::string& directory) const override;
 
@@ -39,6 +41,7 @@ class RouterLearner : public PairLearner {
   virtual double gate_count(const BatchCount& batch) const;
   /// The gates at which the mixture is the safety expert alone, then the helpfulness expert.
   virtual std::array<double, 2> whole_gates() const { return {1.0, 1.0}; }
+  virtual bool leaves_out_scale() const { return false; }
 
  private:
   static LogProbBatch pack_whole(std::span<const RowTokens> tokens);

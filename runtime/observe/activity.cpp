@@ -11,9 +11,12 @@ namespace midpo {
 using Clock = Activity::Clock;
 
 struct Activity::Record {
-  explicit Record(std::string actor) : name(std::move(actor)) {}
+  Record(const std::string& actor, std::string job_group)
+      : name(job_group.empty() || actor == job_group ? actor : job_group + ' ' + actor),
+        group(std::move(job_group)) {}
 
   const std::string name;
+  const std::string group;
   const Clock::time_point born = Clock::now();
   std::mutex mutex;
   const char* state = nullptr;  ///< null: idle
@@ -79,7 +82,8 @@ bool comes_before(const ActorFigures& a, const ActorFigures& b) {
 
 }  // namespace
 
-Activity::Activity(std::string name) : record_(std::make_shared<Record>(std::move(name))) {
+Activity::Activity(const std::string& name, std::string group)
+    : record_(std::make_shared<Record>(name, std::move(group))) {
   Registry::instance().add(record_);
 }
 
@@ -105,7 +109,8 @@ Activity::Busy::~Busy() {
   if (!trace::is_open()) return;
   trace::add_span(owner_.record_->name, what_, start_, end, items_);
   for (const Arrow& arrow : arrows_) {
-    trace::add_flow(owner_.record_->name, arrow.flow, start_, arrow.is_begin);
+    trace::add_flow({owner_.record_->name, owner_.record_->group}, arrow.flow, start_,
+                    arrow.is_begin);
   }
 }
 

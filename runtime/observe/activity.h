@@ -36,7 +36,9 @@ class Activity {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit Activity(std::string name);
+  /// @param group  of the actors of a job beside another of this process: goes in front of their
+  /// names, and their arrows stay among them.
+  explicit Activity(const std::string& name, std::string group = {});
   ~Activity();
   Activity(const Activity&) = delete;
   Activity& operator=(const Activity&) = delete;

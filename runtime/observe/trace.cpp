@@ -88,12 +88,13 @@ void add_span(std::string_view track, std::string_view name, Clock::time_point s
   g_writer->flush_sometimes();
 }
 
-void add_flow(std::string_view track, FlowId flow, Clock::time_point time, bool is_begin) {
+void add_flow(const TrackInGroup& place, FlowId flow, Clock::time_point time, bool is_begin) {
   const std::lock_guard lock(g_mutex);
   if (!g_writer) return;
-  g_writer->event(is_begin ? "s" : "t", g_writer->track(track),
+  const std::string job = place.group.empty() ? std::to_string(g_job) : std::string(place.group);
+  g_writer->event(is_begin ? "s" : "t", g_writer->track(place.track),
                   "\"name\":" + json_string(flow.kind) + ",\"cat\":" + json_string(flow.kind) +
-                      ",\"id\":\"" + std::to_string(g_job) + '.' + std::to_string(flow.id) + '"' +
+                      ",\"id\":" + json_string(job + '.' + std::to_string(flow.id)) +
                       ",\"ts\":" + std::to_string(g_writer->microseconds(time)));
 }
 

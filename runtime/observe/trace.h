@@ -24,8 +24,13 @@ bool is_open();
 void add_span(std::string_view track, std::string_view name, Clock::time_point start,
               Clock::time_point end, std::uint64_t items);
 
-/// One end of an arrow, bound to the span of `track` at `time`.
-void add_flow(std::string_view track, FlowId flow, Clock::time_point time, bool is_begin);
+struct TrackInGroup {
+  std::string_view track;
+  std::string_view group;  ///< ids of arrows are its own; empty: the newest job's
+};
+
+/// One end of an arrow, bound to the span of its track at `time`.
+void add_flow(const TrackInGroup& place, FlowId flow, Clock::time_point time, bool is_begin);
 
 /// Another job begins in this process: ids of its arrows are others than those before.
 void begin_job();

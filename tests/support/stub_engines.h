@@ -67,6 +67,9 @@ class HookedLearner : public Learner {
   LossReport evaluate(std::span<const TrainingRow> rows, const BatchCount& batch) override {
     return inner_->evaluate(rows, batch);
   }
+  void take_experts(const std::string& safety, const std::string& helpfulness) override {
+    inner_->take_experts(safety, helpfulness);
+  }
   double apply(double learning_rate) override {
     if (hooks_.before_apply) hooks_.before_apply();
     return inner_->apply(learning_rate);
