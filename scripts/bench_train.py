@@ -6,7 +6,7 @@
   bench_train.py --out build/bench_train --size small --dtype bfloat16 --repeats 3
 
 Rivals are what bench_train_peers.py says; each runs with two threads on one process. Items are
-pairs (SFT: sequences). Rivals' rates are steady-state, after loading and warming up. midpo is timed
+pairs (SFT: sequences), tokens are real ones, without padding. Rivals' rates are steady-state, after loading and warming up. midpo is timed
 twice: its steps (from metrics.jsonl), and whole: three epochs of the command from start to end,
 loading, tokenising, scoring and reference log-probs included. Writes measurements.jsonl and
 table.md. Needs the Python peers (setup.sh --peers).
@@ -24,10 +24,10 @@ from pathlib import Path
 import toy_data
 
 HERE = Path(__file__).resolve().parent
-RIVALS = {"expert": ("published", "trl", "careful"),
+RIVALS = {"expert": ("published", "trl-dpo", "careful"),
           "router": ("published-router", "careful-router"),
-          "sft": ("trainer-sft",), "reward": ("trainer-reward",)}
-BATCH = {"expert": 4, "router": 4, "sft": 4, "reward": 16}
+          "sft": ("trainer-sft",), "reward": ("trl-reward",), "cost": ("trainer-cost",)}
+BATCH = {"expert": 4, "router": 4, "sft": 4, "reward": 16, "cost": 16}
 EPOCHS = 3
 
 
@@ -101,6 +101,7 @@ def midpo_command(case, job, rows, output):
                    "--data", rows],
         "sft": ["sft", "--gradient-accumulation", "1", "--data", rows],
         "reward": ["reward", "--data", rows],
+        "cost": ["cost", "--data", rows],
     }[job]
     return [case.args.midpo, *extra, *base]
 
@@ -110,6 +111,14 @@ def step_rate(metrics, items):
     steps = [json.loads(line) for line in open(metrics, encoding="utf-8")]
     steps = [step for step in steps if "loss" in step]
     return items * (len(steps) - 1) / (steps[-1]["time"] - steps[0]["time"])
+
+
+def tokens_per_item(job, rows):
+    """Tokens of a row's sequences: prompts of pairs count twice, as in the rivals' batches."""
+    names = ["response_0_ids"] if job == "sft" else ["response_0_ids", "response_1_ids"]
+    parsed = [json.loads(line) for line in open(rows, encoding="utf-8")]
+    return statistics.mean(sum(len(row["prompt_ids"]) + len(row[name]) for name in names)
+                           for row in parsed)
 
 
 def run_midpo(case, job, rows, num_rows):
@@ -130,8 +139,8 @@ def run_midpo(case, job, rows, num_rows):
         kept = case.work / f"experts-{case.dtype}"
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(output.parent, kept)
-    return {"items_per_s": rate, "whole_items_per_s": EPOCHS * num_rows / seconds,
-            "peak_mib": usage.ru_maxrss / 1024}
+    return {"items_per_s": rate, "tokens_per_s": rate * tokens_per_item(job, rows),
+            "whole_items_per_s": EPOCHS * num_rows / seconds, "peak_mib": usage.ru_maxrss / 1024}
 
 
 def run_case(case):
@@ -151,19 +160,23 @@ def spread(values, digits=1):
 
 
 def table(case):
-    lines = ["| job | contestant | items/s | whole | midpo's steps are x times | peak MiB |",
-             "|---|---|---|---|---|---|"]
+    lines = ["| job | contestant | items/s | tokens/s | whole | midpo's steps are x times | "
+             "peak MiB |", "|---|---|---|---|---|---|---|"]
     for job in case.args.job:
         mine = [r for r in case.results if r["job"] == job]
-        ours = [r["items_per_s"] for r in mine if r["contestant"] == "midpo"]
+        ours = [r["tokens_per_s"] for r in mine if r["contestant"] == "midpo"]
         for contestant in (*RIVALS[job], "midpo"):
             results = [r for r in mine if r["contestant"] == contestant]
             rates = [r["items_per_s"] for r in results]
+            tokens = [r["tokens_per_s"] for r in results]
             whole = [r["whole_items_per_s"] for r in results if "whole_items_per_s" in r]
-            ratios = [own / rate for own, rate in zip(ours, rates)]
+            # By real tokens, so that differing rows of the timed steps do not count.
+            is_rival = contestant != "midpo"
+            ratios = [own / rate for own, rate in zip(ours, tokens) if is_rival]
             peak = max(r["peak_mib"] for r in results)
-            lines.append(f"| {job} | {contestant} | {spread(rates)} | "
-                         f"{spread(whole) if whole else ''} | {spread(ratios, 2)} | {peak:.0f} |")
+            lines.append(f"| {job} | {contestant} | {spread(rates)} | {spread(tokens, 0)} | "
+                         f"{spread(whole) if whole else ''} | "
+                         f"{spread(ratios, 2) if ratios else ''} | {peak:.0f} |")
     return f"\n{case.size}, {case.dtype}\n\n" + "\n".join(lines)
 
 

@@ -4,12 +4,14 @@
 
   published         the published expert step: policy, reference and score model forwarded on padded
                     batches, full logits (activation checkpointing left out: it only costs time)
-  trl               TRL's DPOTrainer with the reference log-probs computed beforehand
+  trl-dpo           TRL's DPOTrainer with the reference log-probs computed beforehand
   careful           packed sequences, log-probs of response tokens only, references beforehand
   published-router  policy with both experts and factored gates per token, its MLPs once more for the
                     regulariser, and the reference, on padded batches
   careful-router    the same on packed sequences: gates kept for the regulariser, references beforehand
-  trainer-sft, trainer-reward   transformers' Trainer on padded batches, all weights
+  trainer-sft       transformers' Trainer, all weights
+  trl-reward        TRL's RewardTrainer, all weights
+  trainer-cost      transformers' Trainer with the loss of a cost model, all weights
 
 Every step is one batch: forward, backward, clipping, AdamW. Protocol: load, warm up, print "ready",
 wait for a line, train, print one JSON line. Needs the Python peers (setup.sh --peers).
@@ -17,19 +19,14 @@ wait for a line, train, print one JSON line. Needs the Python peers (setup.sh --
 import argparse
 import json
 import resource
-import sys
 import time
 
 import peft
 import torch
 import torch.nn.functional as F
-import transformers
 
+from bench_trainers import BETA, LORA, TRAINERS, WARM_UP, load_policy, pad, wait_for_signal
 from peer_models import ScoreModel
-
-BETA = 0.1
-LORA = dict(r=16, lora_alpha=32, target_modules=["down_proj"])
-WARM_UP = 2
 
 
 def load_batches(path, size):
@@ -38,21 +35,6 @@ def load_batches(path, size):
     pairs = [(row["prompt_ids"] + row["response_0_ids"], row["prompt_ids"] + row["response_1_ids"],
               len(row["prompt_ids"])) for row in rows]
     return [pairs[i:i + size] for i in range(0, len(pairs), size)]
-
-
-def load_policy(folder, dtype):
-    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype,
-                                                             attn_implementation="sdpa")
-
-
-def pad(sequences):
-    width = max(map(len, sequences))
-    ids = torch.zeros((len(sequences), width), dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for slot, sequence in enumerate(sequences):
-        ids[slot, :len(sequence)] = torch.tensor(sequence)
-        mask[slot, :len(sequence)] = 1
-    return ids, mask
 
 
 def padded_sums(model, ids, mask, prompts):
@@ -202,48 +184,10 @@ class Router:
         return dpo(sums, references) + sum(mlp.penalty() for mlp in self.layers) / len(self.layers)
 
 
-class PaddedSft:
-    """What Trainer computes a step: padded batch, all logits, cross-entropy on the answers."""
-
-    def __init__(self, args, dtype):
-        self.policy = load_policy(args.base, dtype)
-
-    def parameters(self):
-        return list(self.policy.parameters())
-
-    def loss(self, batch):
-        sequences, prompts = [pair[0] for pair in batch], [pair[2] for pair in batch]
-        ids, mask = pad(sequences)
-        labels = ids.masked_fill(mask == 0, -100)
-        for slot, prompt in enumerate(prompts):
-            labels[slot, :prompt] = -100
-        return self.policy(input_ids=ids, attention_mask=mask, labels=labels).loss
-
-
-class PaddedReward:
-    def __init__(self, args, dtype):
-        self.score = ScoreModel(args.score, dtype, "sdpa").train()
-        self.score.head_weight = torch.nn.Parameter(self.score.head_weight)
-        self.score.head_bias = torch.nn.Parameter(self.score.head_bias)
-
-    def parameters(self):
-        return list(self.score.parameters())
-
-    def loss(self, batch):
-        ids, mask = pad(sequences_of(batch)[0])
-        hidden = self.score.hidden(input_ids=ids, attention_mask=mask)
-        ends = mask.sum(1) - 1
-        scores = self.score.head(hidden[torch.arange(len(ends)), ends])
-        half = len(batch)
-        return (-F.logsigmoid(scores[:half] - scores[half:]).mean()
-                + 0.001 * scores.square().mean())
-
-
 CONTESTANTS = {
     "published": PublishedExpert, "careful": CarefulExpert,
     "published-router": lambda args, dtype: Router(args, dtype, False),
     "careful-router": lambda args, dtype: Router(args, dtype, True),
-    "trainer-sft": PaddedSft, "trainer-reward": PaddedReward,
 }
 
 
@@ -254,11 +198,6 @@ def train(contestant, optimizer, batches):
         torch.nn.utils.clip_grad_norm_(contestant.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-
-
-def wait_for_signal():
-    print("ready", flush=True)
-    sys.stdin.readline()
 
 
 def run_loop(args, dtype, batches):
@@ -272,47 +211,10 @@ def run_loop(args, dtype, batches):
     return time.perf_counter() - start
 
 
-class Clock(transformers.TrainerCallback):
-    """Starts when the warm-up is over."""
-
-    def on_step_end(self, args, state, control, **_):
-        if state.global_step == WARM_UP:
-            wait_for_signal()
-            self.start = time.perf_counter()
-        self.end = time.perf_counter()
-
-
-def run_trl(args, dtype, batches):
-    import datasets
-    import trl
-
-    class Trainer(trl.DPOTrainer):
-        def _prepare_dataset(self, dataset, *_):
-            return dataset
-
-        def _get_train_sampler(self, *_):
-            return torch.utils.data.SequentialSampler(self.train_dataset)
-
-    rows = [{"prompt_ids": pair[0][:pair[2]], "chosen_ids": pair[0][pair[2]:],
-             "rejected_ids": pair[1][pair[2]:]} for batch in batches for pair in batch]
-    config = trl.DPOConfig(
-        output_dir=args.work, per_device_train_batch_size=len(batches[0]), num_train_epochs=1,
-        beta=BETA, precompute_ref_log_probs=True, max_length=512, use_cpu=True, report_to=[],
-        save_strategy="no", logging_strategy="no", learning_rate=1e-5, adam_beta2=0.95,
-        gradient_checkpointing=False, bf16=False, disable_tqdm=True)
-    clock = Clock()
-    trainer = Trainer(model=load_policy(args.base, dtype), args=config,
-                      train_dataset=datasets.Dataset.from_list(rows),
-                      processing_class=transformers.AutoTokenizer.from_pretrained(args.base),
-                      peft_config=peft.LoraConfig(**LORA), callbacks=[clock])
-    trainer.train()
-    return clock.end - clock.start
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=[*CONTESTANTS, "trl"])
+    parser.add_argument("kind", choices=[*CONTESTANTS, *TRAINERS])
     parser.add_argument("--base", required=True)
     parser.add_argument("--score", required=True)
     parser.add_argument("--data", required=True)
@@ -324,7 +226,7 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     batches = load_batches(args.data, args.batch_size)
-    run = run_trl if args.kind == "trl" else run_loop
+    run = TRAINERS.get(args.kind, run_loop)
     seconds = run(args, getattr(torch, args.dtype), batches)
     timed = batches[WARM_UP:]
     sequences = [sequence for batch in timed for sequence in
