@@ -6,7 +6,8 @@
   bench_train.py --out build/bench_train --size small --dtype bfloat16 --repeats 3
 
 Rivals are what bench_train_peers.py says; each runs with two threads on one process. Items are
-pairs (SFT: sequences), tokens are real ones, without padding. Rivals' rates are steady-state, after loading and warming up. midpo is timed
+pairs (SFT: sequences), tokens are real ones, without padding. Rivals' rates are
+steady-state, after loading and warming up. midpo is timed
 twice: its steps (from metrics.jsonl), and whole: three epochs of the command from start to end,
 loading, tokenising, scoring and reference log-probs included. Writes measurements.jsonl and
 table.md. Needs the Python peers (setup.sh --peers).

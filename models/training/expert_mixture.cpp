@@ -4,13 +4,14 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
 
 #include <utility>
+
+#include "models/training/low_rank.h"
 
 namespace midpo {
 
@@ -25,12 +26,6 @@ void add_sums(const at::Tensor& gates_M2, const at::Tensor& row_weights_M, GateS
   const double weight = at::sum(row_weights_M, at::kDouble).item<double>();
   // A sigmoid is between 0 and 1, so that the absolute values are alpha and 1 - beta.
   sums += {alpha + weight - beta, alpha, beta, weight};
-}
-
-/// Adds rows to the first rows of a matrix of another type.
-void add_product(at::Tensor& sum_MI, const at::Tensor& rows_MX, const at::Tensor& matrix_XI) {
-  at::Tensor part_MI = sum_MI.narrow(0, 0, rows_MX.size(0));
-  part_MI.copy_(part_MI.to(at::kFloat).addmm_(rows_MX, matrix_XI));
 }
 
 }  // namespace
@@ -75,8 +70,8 @@ void ExpertMixture::fix_gates(double alpha, double beta) {
 
 ExpertMixture::Mixed ExpertMixture::mix(const at::Tensor& h_MI) const {
   Mixed mixed;
-  mixed.exact_MI = h_MI.to(at::kFloat);
-  at::Tensor all_MX = at::mm(mixed.exact_MI, inputs_XI_.t());
+  mixed.h_MI = h_MI;
+  at::Tensor all_MX = low_rank_product(h_MI, inputs_XI_);
   std::int64_t ranks = outputs_ER_.size(1);
   mixed.reduced_MR = all_MX.narrow(1, 0, ranks);
   mixed.gates_M2 = is_fixed_ ? biases_2_.expand({h_MI.size(0), 2})
@@ -95,7 +90,7 @@ at::Tensor ExpertMixture::gated(const Mixed& mixed) const {
 void ExpertMixture::add_forward(const at::Tensor& h_MI, at::Tensor& y_ME,
                                 const at::Tensor& row_weights_M, GateSums& sums) const {
   Mixed mixed = mix(h_MI);
-  y_ME.copy_(y_ME.to(at::kFloat).addmm_(gated(mixed), outputs_ER_.t()));
+  add_low_rank(y_ME, gated(mixed), outputs_ER_.t());
   add_sums(mixed.gates_M2, row_weights_M, sums);
 }
 
@@ -106,7 +101,7 @@ at::Tensor ExpertMixture::backward(const at::Tensor& grad_y_ME, const at::Tensor
   std::int64_t rank = safety_rank_;
   std::int64_t other_rank = outputs_ER_.size(1) - rank;
   Mixed mixed = mix(h_MI.narrow(0, 0, rows));
-  at::Tensor grad_MR = at::mm(grad_y_ME.narrow(0, 0, rows).to(at::kFloat), outputs_ER_);
+  at::Tensor grad_MR = low_rank_product(grad_y_ME.narrow(0, 0, rows), outputs_ER_.t().contiguous());
   at::Tensor product_MR = grad_MR * mixed.reduced_MR;
   at::Tensor penalty_M1 = row_weights_M.unsqueeze(1) * regularizer_weight;
   at::Tensor grad_gates_M2 =
@@ -119,7 +114,7 @@ at::Tensor ExpertMixture::backward(const at::Tensor& grad_y_ME, const at::Tensor
         {grad_MR.narrow(1, 0, rank) * mixed.gates_M2.narrow(1, 0, 1),
          grad_MR.narrow(1, rank, other_rank) * mixed.gates_M2.narrow(1, 1, 1), grad_logits_M2},
         1);
-    add_product(grad_h_MI, grad_all_MX, inputs_XI_);
+    add_low_rank(grad_h_MI.narrow(0, 0, rows), grad_all_MX, inputs_XI_);
   }
   return gate_gradient(mixed, grad_logits_M2);
 }
@@ -137,16 +132,17 @@ at::Tensor ExpertMixture::backward_regularizer(const at::Tensor& h_MI,
   at::Tensor grad_logits_M2 =
       at::cat({penalty_M1, -penalty_M1}, 1) * mixed.gates_M2 * (1.0 - mixed.gates_M2);
   if (grad_h_MI.defined()) {
-    add_product(grad_h_MI, grad_logits_M2, inputs_XI_.narrow(0, outputs_ER_.size(1), 2));
+    add_low_rank(grad_h_MI.narrow(0, 0, row_weights_M.size(0)), grad_logits_M2,
+                 inputs_XI_.narrow(0, outputs_ER_.size(1), 2));
   }
   return gate_gradient(mixed, grad_logits_M2);
 }
 
 at::Tensor ExpertMixture::gate_gradient(const Mixed& mixed,
                                         const at::Tensor& grad_logits_M2) const {
-  std::int64_t inputs = mixed.exact_MI.size(1);
+  std::int64_t inputs = mixed.h_MI.size(1);
   at::Tensor gradient = at::empty({2, inputs + 1}, outputs_ER_.options());
-  gradient.narrow(1, 0, inputs).copy_(at::mm(grad_logits_M2.t(), mixed.exact_MI));
+  gradient.narrow(1, 0, inputs).copy_(low_rank_gradient(grad_logits_M2, mixed.h_MI));
   gradient.narrow(1, inputs, 1).copy_(grad_logits_M2.sum(0).unsqueeze(1));
   return gradient;
 }

@@ -70,7 +70,7 @@ class ExpertMixture {
 
  private:
   struct Mixed {
-    at::Tensor exact_MI;    ///< h in fp32
+    at::Tensor h_MI;
     at::Tensor reduced_MR;  ///< s A h of both experts
     at::Tensor gates_M2;    ///< alpha, beta
   };

@@ -7,6 +7,8 @@
 
 #include <utility>
 
+#include "models/training/low_rank.h"
+
 namespace midpo {
 
 TrainLinear::TrainLinear(at::Tensor weight_NK, at::Tensor bias_N, bool needs_input_gradient)
@@ -37,12 +39,10 @@ void TrainLinear::refresh(const ParameterSet& parameters) {
 at::Tensor TrainLinear::forward(const ParameterSet& parameters, const at::Tensor& x_MK) const {
   at::Tensor y_MN = forward_(x_MK);
   if (updates_.empty() || !are_updates_enabled_) return y_MN;
-  at::Tensor exact_MK = x_MK.to(at::kFloat);
   for (const TrainedUpdate& update : updates_) {
-    at::Tensor b_NR = parameters.value(update.b_NR);
-    at::Tensor reduced_MR = at::mm(exact_MK, parameters.value(update.a_RK).t());
-    at::Tensor part_MN = y_MN.narrow(1, update.offset, b_NR.size(0));
-    part_MN.copy_(part_MN.to(at::kFloat).addmm_(reduced_MR, b_NR.t(), 1.0, update.scale));
+    at::Tensor b_RN = parameters.value(update.b_NR).t();
+    at::Tensor reduced_MR = low_rank_product(x_MK, parameters.value(update.a_RK));
+    add_low_rank(y_MN.narrow(1, update.offset, b_RN.size(1)), reduced_MR.mul_(update.scale), b_RN);
   }
   return y_MN;
 }
@@ -52,21 +52,20 @@ at::Tensor TrainLinear::backward(const ParameterSet& parameters, const at::Tenso
                                  bool wants_input_gradient, UpdateGradients& gradients) const {
   at::Tensor grad_x_MK = wants_input_gradient ? backward_(grad_MN) : at::Tensor();
   if (updates_.empty()) return grad_x_MK;
-  at::Tensor exact_x_MK = x_MK.narrow(0, 0, rows).to(at::kFloat);
-  at::Tensor sum_MK;
-  if (wants_input_gradient) sum_MK = grad_x_MK.narrow(0, 0, rows).to(at::kFloat);
+  at::Tensor x_rows_MK = x_MK.narrow(0, 0, rows);
   for (const TrainedUpdate& update : updates_) {
     at::Tensor a_RK = parameters.value(update.a_RK);
     at::Tensor b_NR = parameters.value(update.b_NR);
-    at::Tensor part_MN =
-        grad_MN.narrow(0, 0, rows).narrow(1, update.offset, b_NR.size(0)).to(at::kFloat);
-    at::Tensor grad_reduced_MR = at::mm(part_MN, b_NR).mul_(update.scale);
-    at::Tensor reduced_MR = at::mm(exact_x_MK, a_RK.t()).mul_(update.scale);
-    gradients.a_RK.push_back(at::mm(grad_reduced_MR.t(), exact_x_MK));
-    gradients.b_NR.push_back(at::mm(part_MN.t(), reduced_MR));
-    if (wants_input_gradient) sum_MK.addmm_(grad_reduced_MR, a_RK);
+    at::Tensor part_MN = grad_MN.narrow(0, 0, rows).narrow(1, update.offset, b_NR.size(0));
+    at::Tensor grad_reduced_MR =
+        low_rank_product(part_MN, b_NR.t().contiguous()).mul_(update.scale);
+    at::Tensor reduced_MR = low_rank_product(x_rows_MK, a_RK).mul_(update.scale);
+    gradients.a_RK.push_back(low_rank_gradient(grad_reduced_MR, x_rows_MK));
+    gradients.b_NR.push_back(low_rank_gradient(reduced_MR, part_MN).t());
+    if (wants_input_gradient) {
+      add_low_rank(grad_x_MK.narrow(0, 0, rows), grad_reduced_MR, a_RK);
+    }
   }
-  if (wants_input_gradient) grad_x_MK.narrow(0, 0, rows).copy_(sum_MK);
   return grad_x_MK;
 }
 

@@ -3,12 +3,14 @@
 without room on the disk: an error that names it, and nothing lost."""
 import argparse
 import json
+import math
 import resource
 import shutil
 import signal
 
 import pytest
 import toy_world
+from safetensors.torch import load_file, save_file
 
 FAST = ("--dtype", "float32", "--max-steps", 4, "--batch-size", 4, "--warmup-ratio", 0,
         "--save-steps", 1)
@@ -166,6 +168,40 @@ def test_gates_that_are_nan_name_step_and_rows(midpo, toy, tmp_path):
                      midpo.EXIT_FAILED)
     assert "router, step 2, rows" in errors
     assert (tmp_path / "out.run" / "checkpoints" / "step-1").is_dir()
+
+
+def poisoned(expert, folder, value):
+    """The expert with a weight of its last layer's factors set to the value."""
+    shutil.copytree(expert, folder)
+    file = folder / "adapter_model.safetensors"
+    tensors = load_file(file)
+    for factor in ("lora_A", "lora_B"):
+        tensors[max(name for name in tensors if factor in name)][0, :] = value
+    save_file(tensors, file, metadata={"format": "pt"})
+    return folder
+
+
+def with_expert(toy, output, name, expert):
+    if name == "router":
+        return arguments(toy, output, name, helpfulness_adapter=expert)
+    return arguments(toy, output, name, "--adapter", expert)
+
+
+@pytest.mark.parametrize("name", ("router", "dpo"))
+def test_an_expert_that_gives_nan_names_step_and_rows(name, midpo, toy, tmp_path):
+    """Each weight is a number, their product is none."""
+    expert = poisoned(toy / "expert", tmp_path / "expert", 1e30)
+    errors = refused(midpo, with_expert(toy, tmp_path / "out", name, expert), midpo.EXIT_FAILED)
+    assert "step 1, rows" in errors
+    assert (tmp_path / "out.run").is_dir() and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", (math.inf, math.nan))
+@pytest.mark.parametrize("name", ("router", "dpo"))
+def test_an_expert_with_a_weight_that_is_no_number_is_refused(name, value, midpo, toy, tmp_path):
+    expert = poisoned(toy / "expert", tmp_path / "expert", value)
+    errors = refused(midpo, with_expert(toy, tmp_path / "out", name, expert))
+    assert str(expert) in errors and "NaN or Inf" in errors
 
 
 def limit_files(size):
