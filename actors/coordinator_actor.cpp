@@ -102,7 +102,7 @@ void tick(Pointer self) {
   if (stop_requested() && !state.company->is_stopping()) {
     stop_job(self, Error(ErrorCode::kShutdown, "stopped on request; continue with --resume"));
   }
-  if (report_requested()) state.crew->report(now);
+  if (state.reports.take()) state.crew->report(now);
   check_deadlines(self);
   self->delayed_send(self, kTick, CoordinatorTick{});
 }

@@ -9,6 +9,7 @@
 #include "actors/job_outcome.h"
 #include "actors/messages.h"
 #include "actors/scorer_crew.h"
+#include "actors/stop_request.h"
 #include "actors/writer_actor.h"
 #include "runtime/observe/metrics.h"
 #include "runtime/observe/progress.h"
@@ -34,6 +35,7 @@ struct CoordinatorState {
   caf::actor listener;  ///< gets the JobOutcome
   std::unique_ptr<Company> company;
   std::unique_ptr<ScorerCrew> crew;
+  ReportRequests reports;
 
   SourceActor source;
   StoreActor store;

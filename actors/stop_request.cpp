@@ -5,19 +5,22 @@
 
 #include <atomic>
 #include <csignal>
+#include <utility>
 
 namespace midpo {
 namespace {
 
 std::atomic<bool> g_stop_requested{false};
-std::atomic<bool> g_report_requested{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "read and written in a signal handler");
+std::atomic<std::uint64_t> g_reports_requested{0};
+static_assert(std::atomic<bool>::is_always_lock_free &&
+                  std::atomic<std::uint64_t>::is_always_lock_free,
+              "read and written in a signal handler");
 
 void on_signal(int signal_number) {
   if (g_stop_requested.exchange(true)) _exit(128 + signal_number);
 }
 
-void on_report_signal(int) { g_report_requested = true; }
+void on_report_signal(int) { ++g_reports_requested; }
 
 }  // namespace
 
@@ -36,7 +39,12 @@ void install_stop_signals() {
 
 bool stop_requested() { return g_stop_requested.load(); }
 
-bool report_requested() { return g_report_requested.exchange(false); }
+ReportRequests::ReportRequests() : num_seen_(g_reports_requested.load()) {}
+
+bool ReportRequests::take() {
+  const std::uint64_t num_before = std::exchange(num_seen_, g_reports_requested.load());
+  return num_seen_ != num_before;
+}
 
 void request_stop() { g_stop_requested.store(true); }
 

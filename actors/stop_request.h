@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+
 namespace midpo {
 
 /// From now on SIGINT and SIGTERM ask the job to stop with its state saved; a second one ends the
@@ -13,7 +15,15 @@ bool stop_requested();
 /// Asks for a stop, as a signal would.
 void request_stop();
 
-/// Whether SIGUSR1 asked, since the last call, who waits for whom.
-bool report_requested();
+/// Whether SIGUSR1 has asked who waits for whom: each owner of one of these sees every request.
+class ReportRequests {
+ public:
+  ReportRequests();
+  /// Since the last call.
+  bool take();
+
+ private:
+  std::uint64_t num_seen_;
+};
 
 }  // namespace midpo

@@ -4,12 +4,21 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/observe/log.h"
 #include "runtime/observe/text_format.h"
 
 namespace midpo {
 
 void LearnerWatch::begin(const WorkBegun& work, Clock::time_point now) {
   at_hand_[work.learner] = {work, now};
+}
+
+void LearnerWatch::report(const LearningJob& job, Clock::time_point now) const {
+  for (const auto& [learner, work] : at_hand_) {
+    const double seconds = std::chrono::duration<double>(now - work.since).count();
+    log::info("waits",
+              {{"who", job.learners[learner].name}, {"at", work.begun.what}, {"seconds", seconds}});
+  }
 }
 
 std::optional<Error> LearnerWatch::overdue(const LearningJob& job, Clock::time_point now) const {

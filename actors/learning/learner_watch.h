@@ -24,6 +24,9 @@ class LearnerWatch {
   /// evaluation than that for each of its batches.
   std::optional<Error> overdue(const LearningJob& job, Clock::time_point now) const;
 
+  /// Writes to the log what each learner is at.
+  void report(const LearningJob& job, Clock::time_point now) const;
+
  private:
   struct Work {
     WorkBegun begun;

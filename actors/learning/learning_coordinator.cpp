@@ -210,7 +210,10 @@ void tick(Pointer self) {
   }
   const bool is_scored = state.blocks_supplied == state.blocks->size();
   if (state.crew && is_scored && state.crew->ledger().is_idle()) state.crew->dismiss();
-  if (state.crew && report_requested()) state.crew->report(Clock::now());
+  if (state.reports.take()) {
+    state.watch.report(*state.job, Clock::now());
+    if (state.crew) state.crew->report(Clock::now());
+  }
   check_ranks(self);
   check_deadlines(self);
   self->delayed_send(self, kTick, CoordinatorTick{});

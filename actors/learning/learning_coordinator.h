@@ -13,6 +13,7 @@
 #include "actors/learning/score_plan.h"
 #include "actors/learning/training_session.h"
 #include "actors/scorer_crew.h"
+#include "actors/stop_request.h"
 #include "runtime/observe/progress.h"
 
 namespace midpo {
@@ -33,6 +34,7 @@ struct LearningCoordinatorState {
   std::unique_ptr<Company> company;
   std::unique_ptr<ScorerCrew> crew;  ///< null where nothing is scored
   LearnerWatch watch;
+  ReportRequests reports;
   StoreActor store;
   FeederActor feeder;
   DualRankerActor ranker;  ///< none where nothing is ranked

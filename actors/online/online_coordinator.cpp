@@ -116,7 +116,7 @@ void tick(Pointer self) {
   OnlineCoordinatorState& state = self->state;
   const auto now = Clock::now();
   self->delayed_send(self, kTick, CoordinatorTick{});
-  if (report_requested()) state.crew->report(now);
+  if (state.reports.take()) state.crew->report(now);
   if (state.company->is_stopping()) {
     const std::string late = state.company->late(now);
     if (late.empty()) return;

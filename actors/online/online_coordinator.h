@@ -11,6 +11,7 @@
 #include "actors/online/online_job.h"
 #include "actors/online/online_messages.h"
 #include "actors/scorer_crew.h"
+#include "actors/stop_request.h"
 #include "runtime/observe/progress.h"
 
 namespace midpo {
@@ -38,6 +39,7 @@ struct OnlineCoordinatorState {
   caf::actor listener;  ///< gets the OnlineFinished
   std::unique_ptr<Company> company;
   std::unique_ptr<ScorerCrew> crew;
+  ReportRequests reports;
   StoreActor store;
   RoundDeskActor desk;
   std::vector<RoundGeneratorActor> generators;

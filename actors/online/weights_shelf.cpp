@@ -6,6 +6,7 @@
 #include <set>
 
 #include "runtime/core/atomic_file.h"
+#include "runtime/core/atomic_folder.h"
 #include "runtime/core/error.h"
 
 namespace midpo {
@@ -74,7 +75,7 @@ std::map<std::uint64_t, PublishedWeights> WeightsShelf::list() const {
 
 void WeightsShelf::prune(std::uint64_t first) const {
   for (const auto& [version, path] : folders()) {
-    if (version < first) fs::remove_all(path);
+    if (version < first) remove_folder_atomically(path);
   }
 }
 

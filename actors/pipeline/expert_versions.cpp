@@ -107,8 +107,17 @@ std::optional<StepWait> ExpertVersions::hold(std::size_t expert, const StepPlace
 
 void ExpertVersions::note_router(std::uint64_t version, std::uint64_t steps_done) {
   const std::lock_guard lock(mutex_);
+  const bool has_stepped = router_version_ && steps_done > router_steps_;
+  if (has_stepped) {
+    max_staleness_seen_ = std::max(max_staleness_seen_, newest() - *router_version_);
+  }
   router_version_ = version;
   router_steps_ = steps_done;
+}
+
+std::uint64_t ExpertVersions::max_staleness_seen() const {
+  const std::lock_guard lock(mutex_);
+  return max_staleness_seen_;
 }
 
 std::optional<StepWait> ExpertVersions::missing(std::uint64_t version) const {
@@ -130,11 +139,15 @@ std::array<PublishedWeights, kNumExperts> ExpertVersions::weights(std::uint64_t 
 
 std::uint64_t ExpertVersions::staleness(std::uint64_t version) const {
   const std::lock_guard lock(mutex_);
-  std::uint64_t newest = version;
+  return newest() - version;
+}
+
+std::uint64_t ExpertVersions::newest() const {
+  std::uint64_t newest = 0;
   for (const auto& versions : published_) {
     if (!versions.empty()) newest = std::max(newest, versions.rbegin()->first);
   }
-  return newest - version;
+  return newest;
 }
 
 void ExpertVersions::note_ranked() {

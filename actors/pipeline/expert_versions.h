@@ -44,11 +44,14 @@ class ExpertVersions {
 
   /// The router has done so many steps, and the next one uses `version`.
   void note_router(std::uint64_t version, std::uint64_t steps_done);
+  /// The largest staleness() of a version while the router used it, in this process.
+  std::uint64_t max_staleness_seen() const;
   /// Why the router cannot use a version.
   std::optional<StepWait> missing(std::uint64_t version) const;
   /// @param version  not missing()
   std::array<PublishedWeights, kNumExperts> weights(std::uint64_t version) const;
-  /// By how many versions the newest one of any expert is ahead of `version`.
+  /// By how many versions the newest one of any expert is ahead of `version`, which is not
+  /// missing().
   std::uint64_t staleness(std::uint64_t version) const;
 
   void note_ranked();        ///< D_dual is complete
@@ -61,6 +64,7 @@ class ExpertVersions {
 
  private:
   bool has(std::size_t expert, std::uint64_t version) const;
+  std::uint64_t newest() const;
 
   std::string schedule_path_;
   std::vector<WeightsShelf> shelves_;
@@ -73,6 +77,7 @@ class ExpertVersions {
   std::array<std::uint64_t, kNumExperts> expert_steps_{};
   std::optional<std::uint64_t> router_version_;
   std::uint64_t router_steps_ = 0;
+  std::uint64_t max_staleness_seen_ = 0;
   bool is_ranked_ = false;
   bool are_experts_done_ = false;
   bool is_router_done_ = false;

@@ -110,6 +110,10 @@ class BothJobs {
       return (*opener)(dir);
     };
     experts.beside = {"", 1, open_store};
+    experts.on_prepared = [this, on_prepared = experts.on_prepared](const PreparedLearning& made) {
+      on_prepared(made);
+      start_ = Clock::now();
+    };
     auto router = std::async(std::launch::async, [&] {
       return failure_of([&] { train_router({"router", experts.learners.size(), open_store}); });
     });
@@ -128,7 +132,6 @@ class BothJobs {
  private:
   void train_router(JobBeside beside) {
     if (!versions_->wait_for_start()) return;
-    outcome_.router_begin_seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     LearningRequest router = following(config_, resolved_, versions_);
     router.beside = std::move(beside);
     const std::exception_ptr failure =
@@ -137,6 +140,9 @@ class BothJobs {
       request_stop();
       std::rethrow_exception(failure);
     }
+    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    outcome_.router_begin_seconds = seconds - outcome_.router.outcome.wall_seconds;
+    outcome_.max_staleness = versions_->max_staleness_seen();
     versions_->note_router_done();
   }
 
@@ -144,8 +150,8 @@ class BothJobs {
   const std::string& resolved_;
   const EngineFactory& engines_;
   std::shared_ptr<ExpertVersions> versions_;
-  PipelineOutcome outcome_;  ///< each job writes its own part
-  Clock::time_point start_ = Clock::now();
+  PipelineOutcome outcome_;                 ///< each job writes its own part
+  Clock::time_point start_ = Clock::now();  ///< of the experts' job; read behind its first version
 };
 
 }  // namespace

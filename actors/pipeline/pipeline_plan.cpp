@@ -9,6 +9,7 @@
 #include "actors/learning/score_plan.h"
 #include "actors/parallel.h"
 #include "runtime/flow/critical_path.h"
+#include "runtime/flow/version_schedule.h"
 #include "runtime/observe/table.h"
 
 namespace midpo {
@@ -119,6 +120,25 @@ void add_memory(Table& table, const PreparedLearning& prepared) {
   }
 }
 
+/// Behind which steps of the experts the router's begin.
+void add_following(Table& table, const PipelineConfig& config, const PipelineTimes& times) {
+  std::vector<PublisherSteps> experts;
+  for (const LearnerTimes& expert : times.experts) {
+    experts.push_back({expert.steps, expert.steps_per_epoch});
+  }
+  const VersionSchedule schedule(static_cast<std::uint64_t>(config.router_versions), experts);
+  const std::uint64_t first = schedule.first_followed();
+  std::string steps;
+  for (std::size_t i = 0; i < experts.size(); ++i) {
+    steps += (i == 0 ? "" : ", ") + std::to_string(schedule.step_of(i, first));
+  }
+  table.row({"router follows versions",
+             std::to_string(first) + " to " + std::to_string(schedule.num_versions())});
+  table.row({"  the first behind steps", steps});
+  table.row({"  experts ahead of it, versions, at most",
+             config.is_sequential ? Cell("-") : Cell(config.router_max_staleness)});
+}
+
 void require_workable(const LearningJob& job) {
   const bool has_scorers = job.num_scorers > 0 || job.remote;
   require(has_scorers && job.max_blocks_in_flight > 0, ErrorCode::kConfig,
@@ -164,6 +184,7 @@ std::string pipeline_plan(const PipelineConfig& config, const PreparedLearning& 
   add_memory(table, prepared);
   table.row({"scorers", Cell(times.num_scorers)});
   table.row({"blocks in flight, at most", Cell(job.max_blocks_in_flight)});
+  if (config.follows()) add_following(table, config, times);
   table.row({"scorers idle, expected, %",
              percent(1.0 - times.score_seconds / (least * times.num_scorers))});
   table.row({"scores and experts, at least, s", Cell(least, 1)});

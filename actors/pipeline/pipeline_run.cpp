@@ -36,7 +36,7 @@ void require_free(const PipelineConfig& config, const PipelineFolder& folder) {
 void discard_later_stages(const PipelineFolder& folder) {
   require_replaceable(folder.router(), ExistingFolder::kReplaceOwn);
   for (const std::string& made : {folder.versions(), folder.router_state(), folder.router()}) {
-    fs::remove_all(made);
+    remove_folder_atomically(made);
   }
 }
 
@@ -82,7 +82,7 @@ int run_pipeline(const PipelineConfig& config, const std::string& resolved,
   const auto train = config.follows() ? train_following : train_after_experts;
   const PipelineOutcome outcome = train(config, resolved, std::move(experts), engines);
   // Until here every version may be needed again.
-  fs::remove_all(folder.versions());
+  remove_folder_atomically(folder.versions());
   const bool was_finished = outcome.experts.was_finished && outcome.router.was_finished;
   if (was_finished && fs::exists(folder.manifest())) return 0;
   write_pipeline_manifest(folder, config.shared.data, started);

@@ -50,7 +50,8 @@ Stage make_stage(std::string name, double done, double busy, double available) {
 }
 
 std::vector<Stage> stages_of(const PipelineOutcome& run) {
-  const auto& [experts, router, begin] = run;
+  const LearningResult& experts = run.experts;
+  const LearningResult& router = run.router;
   const LearningOutcome& outcome = experts.outcome;
   const double wall = outcome.wall_seconds;
   const auto& compute = outcome.scoring.compute_seconds;
@@ -65,19 +66,22 @@ std::vector<Stage> stages_of(const PipelineOutcome& run) {
   }
   if (!router.was_finished) {
     const double router_wall = router.outcome.wall_seconds;
-    stages.push_back(make_stage("router", begin + router_wall,
+    stages.push_back(make_stage("router", run.router_begin_seconds + router_wall,
                                 router.outcome.learners.front().seconds, router_wall));
   }
   return stages;
 }
 
-std::string stage_table(const std::vector<Stage>& stages, double ranking_seconds) {
+std::string stage_table(const std::vector<Stage>& stages, const PipelineOutcome& run) {
   Table table({"stage", "done after, s", "busy, s", "busy, %"});
   for (const Stage& stage : stages) {
     table.row({stage.name, Cell(stage.done_seconds, 2), Cell(stage.busy_seconds, 2),
                Cell(100.0 * stage.share, 1)});
   }
-  table.row({"D_dual", Cell(ranking_seconds, 2)});
+  table.row({"D_dual", Cell(run.experts.outcome.ranking_seconds, 2)});
+  if (run.max_staleness) {
+    table.row({"experts ahead of the router, versions, at most", *run.max_staleness});
+  }
   return table.text();
 }
 
@@ -120,7 +124,7 @@ void write_stages(const PipelineFolder& folder, const PipelineOutcome& outcome) 
 std::string pipeline_summary(const PipelineOutcome& outcome) {
   std::string text;
   if (!outcome.experts.was_finished) {
-    text += stage_table(stages_of(outcome), outcome.experts.outcome.ranking_seconds);
+    text += stage_table(stages_of(outcome), outcome);
     text += learning_summary(*outcome.experts.job, outcome.experts.outcome,
                              outcome.experts.trained_parameters);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "actors/pipeline/pipeline_options.h"
@@ -10,7 +11,9 @@ namespace midpo {
 struct PipelineOutcome {
   LearningResult experts;
   LearningResult router;
-  double router_begin_seconds = 0.0;  ///< start of the run to that of the router's job
+  double router_begin_seconds = 0.0;  ///< start of the experts' job to the router's
+  /// Versions that experts were ahead of the router, at most; none: it followed none.
+  std::optional<std::uint64_t> max_staleness = std::nullopt;
 };
 
 /// Hashes of everything the run made and the fate of every row, in OUTPUT/manifest.json.

@@ -248,7 +248,7 @@ void tick(Pointer self) {
   WorkerState& state = self->state;
   const auto now = Clock::now();
   note_all(self, state.session->tick(now));
-  if (report_requested()) report(state);
+  if (state.reports.take()) report(state);
   if (stop_requested()) begin_leaving(self, std::nullopt);
   check_patience(self);
   flush(self);

@@ -8,6 +8,7 @@
 
 #include "actors/remote/test_faults.h"
 #include "actors/remote/worker_messages.h"
+#include "actors/stop_request.h"
 #include "runtime/transport/client_endpoint.h"
 
 namespace midpo {
@@ -21,6 +22,7 @@ struct WorkerState {
   std::optional<JobOffered> offer;             ///< of the present session
   std::shared_ptr<const WorkerModels> models;  ///< kept over sessions
   bool is_loading = false;
+  ReportRequests reports;
   bool is_ready = false;  ///< for the present session
 
   LoaderActor loader;

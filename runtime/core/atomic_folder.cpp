@@ -110,6 +110,17 @@ void require_replaceable(const std::string& path, ExistingFolder existing) {
   }
 }
 
+void remove_folder_atomically(const std::string& path) {
+  const std::string old = path + ".midpo-old";
+  std::error_code error;
+  fs::remove_all(old, error);
+  if (!error && fs::exists(path)) {
+    rename_or_throw(path, old);
+    fs::remove_all(old, error);
+  }
+  if (error) throw storage_error(path, "remove it", error.value());
+}
+
 AtomicFolder::AtomicFolder(const std::string& path, ExistingFolder existing)
     : path_(resolved(path)), temporary_path_(path_ + ".midpo-tmp") {
   require_replaceable(path, existing);

@@ -16,6 +16,10 @@ enum class ExistingFolder {
 /// of work rather than after. A missing or empty folder is always fine.
 void require_replaceable(const std::string& path, ExistingFolder existing);
 
+/// Removes a folder such that nobody ever finds a part of it at PATH; one that is not there is
+/// fine. What a kill leaves, PATH.midpo-old, is removed by the next call. @throws Error(kStorage).
+void remove_folder_atomically(const std::string& path);
+
 /// A folder of plain files under construction beside PATH, published whole: PATH is what it was, or
 /// complete. What a kill leaves, PATH.midpo-tmp, is removed by the next writer of PATH. One writer
 /// per path at a time. A hidden file `.midpo` lists what midpo wrote, so that a later call can tell

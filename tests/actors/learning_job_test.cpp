@@ -473,6 +473,65 @@ TEST_F(LearningJobTest, NamesTheRowThatNoScorerCanHandle) {
   }
 }
 
+/// Lets its learner go on when asked often enough.
+class SlowCompanion : public StepCompanion {
+ public:
+  explicit SlowCompanion(int num_looks, bool comes_nearer)
+      : num_looks_(num_looks), comes_nearer_(comes_nearer) {}
+
+  void arrive(Learner&, const StepPlace& place) override { places.push_back(place.steps_done); }
+  std::optional<StepWait> wait(const StepPlace&) override {
+    if (looks_ == num_looks_) return std::nullopt;
+    ++looks_;
+    return StepWait{"waiting for version 5",
+                    comes_nearer_ ? static_cast<std::uint64_t>(looks_) : 0};
+  }
+  std::vector<NamedNumber> depart(Learner&, const StepPlace& place) override {
+    return {{"departures", static_cast<double>(place.steps_done)}};
+  }
+
+  std::vector<std::uint64_t> places;
+
+ private:
+  int num_looks_;
+  bool comes_nearer_;
+  int looks_ = 0;
+};
+
+TEST_F(LearningJobTest, PassesItsCompanionBetweenAnyTwoSteps) {
+  run_one(config("alone"), plain_dpo(config("alone")));
+  const auto companion = std::make_shared<SlowCompanion>(3, true);
+  LearnerRequest accompanied = plain_dpo(config("both"));
+  accompanied.companion = companion;
+  run_one(config("both"), accompanied);
+  ASSERT_EQ(companion->places.size(), 31U);
+  EXPECT_TRUE(std::ranges::is_sorted(companion->places));
+  EXPECT_EQ(metrics("both.run")[4]["departures"], 4);
+  EXPECT_EQ(folder_.read("both/stub.bin"), folder_.read("alone/stub.bin"));
+}
+
+TEST_F(LearningJobTest, WaitsAsLongAsWhatItWaitsForComesNearer) {
+  TrainingConfig patient = config("patient");
+  patient.step_deadline_seconds = 0.3;
+  LearnerRequest learner = plain_dpo(patient);
+  learner.companion = std::make_shared<SlowCompanion>(500, true);  // a second
+  run_one(patient, learner);
+  EXPECT_EQ(metrics("patient.run").size(), 30U);
+}
+
+TEST_F(LearningJobTest, NamesWhatItWaitsForInVain) {
+  TrainingConfig held = config("held");
+  held.step_deadline_seconds = 0.3;
+  LearnerRequest learner = plain_dpo(held);
+  learner.companion = std::make_shared<SlowCompanion>(1 << 30, false);
+  try {
+    run_one(held, learner);
+    FAIL() << "nothing came";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("dpo, waiting for version 5: not done after"));
+  }
+}
+
 TEST_F(LearningJobTest, EvaluatesAtItsStepsAndAtTheEnd) {
   TrainingConfig evaluated = config("evaluated");
   evaluated.eval_data = {folder_.write("eval.jsonl", make_rows(10))};

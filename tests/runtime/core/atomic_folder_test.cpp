@@ -96,6 +96,18 @@ TEST(AtomicFolder, RefusesAPathThatIsAFile) {
               HasSubstr("out: is no folder"));
 }
 
+TEST(AtomicFolder, IsRemovedWithWhatAKilledRemovalLeft) {
+  TemporaryFolder folder;
+  fs::create_directories(folder.file("made/part"));
+  fs::create_directories(folder.file("made.midpo-old/part"));
+  folder.write("made/part/file", "1");
+  folder.write("made.midpo-old/part/file", "0");
+  remove_folder_atomically(folder.file("made"));
+  EXPECT_FALSE(fs::exists(folder.file("made")));
+  EXPECT_FALSE(fs::exists(folder.file("made.midpo-old")));
+  remove_folder_atomically(folder.file("made"));
+}
+
 TEST(AtomicFolder, RemovesWhatAKilledRunLeft) {
   const TemporaryFolder parent;
   fs::create_directory(parent.file("out.midpo-tmp"));

@@ -43,6 +43,17 @@ TEST(CriticalPath, NeedsOnlyTheRowsOfTheStepsTaken) {
   EXPECT_DOUBLE_EQ(critical_path_seconds(times), 20.0 + 1.0);
 }
 
+TEST(CriticalPath, FollowsTheVersionsOfTheExperts) {
+  PipelineTimes times = balanced();
+  times.versions = 6;
+  // Versions 2 to 6 are followed, one part of 2 s each; the last one behind the experts' end.
+  EXPECT_DOUBLE_EQ(critical_path_seconds(times), 1.0 + 30.0 + 2.0);
+  times.router.step_seconds = 20.0;
+  // A slow router: 100 s in all from version 2 on, which the rows' scores hold up: the 10th step
+  // comes behind the last of them.
+  EXPECT_DOUBLE_EQ(critical_path_seconds(times), 20.0 + 100.0);
+}
+
 TEST(CriticalPath, CannotDoMoreThanItsCores) {
   PipelineTimes times = balanced();
   times.shared_cores = 2;

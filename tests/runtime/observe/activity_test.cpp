@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "runtime/core/error.h"
@@ -38,6 +39,30 @@ TEST(Activity, CountsTimeAndItemsOfWhatIsDone) {
   EXPECT_EQ(figures.items, 7U);
   EXPECT_GE(figures.busy_seconds, 0.005);
   EXPECT_GE(figures.alive_seconds, figures.busy_seconds);
+}
+
+TEST(Activity, CarriesTheGroupOfItsJob) {
+  const Activity store("store", "router");
+  const Activity router("router", "router");
+  std::vector<std::string> names;
+  for (const ActorFigures& figures : actor_figures()) names.push_back(figures.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"router", "router store"}));
+}
+
+TEST(Trace, KeepsTheArrowsOfAJobBesideOthersApart) {
+  TemporaryFolder folder;
+  trace::open(folder.file("trace.json"));
+  for (const std::string group : {"", "router"}) {
+    Activity feeder("feeder", group);
+    Activity::Busy busy = feeder.busy("compose");
+    busy.begin_flow({"batch", 7});
+  }
+  trace::close();
+  std::set<std::string> ids;
+  for (const json& event : json::parse(folder.read("trace.json"))) {
+    if (event["ph"] == "s") ids.insert(event["id"]);
+  }
+  EXPECT_EQ(ids.size(), 2U);
 }
 
 TEST(Activity, IsListedWhileItLivesInNumericalOrder) {

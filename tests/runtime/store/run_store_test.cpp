@@ -7,8 +7,10 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include "runtime/core/error.h"
+#include "runtime/store/shared_store.h"
 #include "tests/runtime/store/file_size_limit.h"
 #include "tests/support/error_text.h"
 #include "tests/support/temporary_folder.h"
@@ -51,6 +53,25 @@ TEST_F(RunStoreTest, GivesBackCommittedScoresAfterReopening) {
   store_->commit();
   reopen();
   EXPECT_THAT(find(model(), 1), Optional(ElementsAre(1.5, -2.25)));
+}
+
+TEST_F(RunStoreTest, CanBeSharedByThreads) {
+  const std::uint32_t id = model();
+  const std::shared_ptr<RunStore> shared = share_store(std::move(store_));
+  const auto put_rows = [&](int first) {
+    for (int row = first; row < first + 100; ++row) {
+      const StoredScore score{row_hash(row), {1.0 * row, 0.5}};
+      shared->put_scores(id, {&score, 1});
+      if (row % 10 == 9) shared->commit();
+    }
+  };
+  std::thread other([&] { put_rows(100); });
+  put_rows(0);
+  other.join();
+  for (int row = 0; row < 200; ++row) {
+    const ContentHash hash = row_hash(row);
+    EXPECT_THAT(shared->find_scores(id, {&hash, 1})[0], Optional(ElementsAre(1.0 * row, 0.5)));
+  }
 }
 
 TEST_F(RunStoreTest, DropsWhatWasNotCommitted) {
