@@ -9,7 +9,9 @@ device of its own that sleeps for every row, each learner one that sleeps in eve
 cores are enough for many devices. Scoring takes S / 3, each expert S, the router S / 6 when run alone,
 whatever the number of devices: about what the real models take. Prints, for each number of scorer devices, the run stage
 after stage, the overlapped run, the critical path of both (runtime/flow/critical_path.h, computed
-by the program from the times it measures at its start), and their ratio.
+by the program from the times it measures at its start), and their ratio. --following adds the run
+whose router follows the experts' versions (router.start), of which only the last part comes behind
+their end.
 """
 import argparse
 import json
@@ -42,7 +44,7 @@ def write_inputs(folder):
         (folder / name).mkdir()
 
 
-def run(program, folder, output, devices, seconds, sequential):
+def run(program, folder, output, devices, seconds, *more):
     steps = ROWS * EPOCHS // BATCH
     row_us = round(1e6 * seconds / 3 * devices / (ROWS * MODELS))
     step_us = round(1e6 * seconds / steps)
@@ -51,9 +53,7 @@ def run(program, folder, output, devices, seconds, sequential):
                "labels", "--output", output, "--row-us", row_us, "--step-us", step_us,
                "--scorers", devices // MODELS, "--stub-tile-tokens", 128, "--expert.batch-size", BATCH,
                "--expert.max-steps", steps, "--router.batch-size", BATCH, "--router.max-steps",
-               steps // 6, "--router.save-steps", 0, "--expert.save-steps", 0]
-    if sequential:
-        command.append("--sequential")
+               steps // 6, "--router.save-steps", 0, "--expert.save-steps", 0, *more]
     start = time.perf_counter()
     result = subprocess.run([str(word) for word in command], capture_output=True, text=True,
                             check=False)
@@ -61,12 +61,40 @@ def run(program, folder, output, devices, seconds, sequential):
     if result.returncode:
         sys.exit(result.stderr)
     figures = {"wall": wall}
+    router = seconds / 6
     for line in result.stdout.splitlines():
+        if line.startswith("router follows versions"):
+            first, last = int(line.split()[-3]), int(line.split()[-1])
+            router /= last - first + 1
         if line.startswith("scores and experts, at least, s"):
-            figures["bound"] = float(line.split()[-1]) + seconds / 6
+            figures["bound"] = float(line.split()[-1]) + router
         if line.startswith("scorers ("):
             figures["scorers_busy_percent"] = float(line.split()[-1])
     return figures
+
+
+RUNS = {"sequential": ["--sequential"], "overlapped": [],
+        "following": ["--router.start", "following"]}
+
+
+def spread(values):
+    return f"{min(values):.2f}/{statistics.median(values):.2f}/{max(values):.2f}"
+
+
+def measure(program, kinds, devices, options):
+    """{kind: {"walls": [...], "bound": seconds}}, runs of all kinds in turn."""
+    table = {kind: {"walls": [], "bounds": []} for kind in kinds}
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        write_inputs(folder)
+        for repeat in range(options.repeats):
+            for kind in kinds:
+                figures = run(program, folder, folder / f"{kind}{repeat}", devices, options.seconds,
+                              *RUNS[kind])
+                table[kind]["walls"].append(figures["wall"])
+                table[kind]["bounds"].append(figures["bound"])
+    return {kind: {"walls": rows["walls"], "bound": statistics.median(rows["bounds"])}
+            for kind, rows in table.items()}
 
 
 def main():
@@ -76,35 +104,22 @@ def main():
                         help="scorers in all, a multiple of 3 since there are three models")
     parser.add_argument("--repeats", default=3, type=int)
     parser.add_argument("--seconds", default=6.0, type=float)
+    parser.add_argument("--following", action="store_true")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     program = options.build / "tests" / "support" / "stub_pipeline"
+    kinds = list(RUNS)[:3 if options.following else 2]
     table = []
-    print("devices  sequential, s        overlapped, s        critical path, s  overlapped / path  "
-          "sequential / path")
+    print("devices  run         seconds              critical path, s  run / path")
     for devices in map(int, options.devices.split(",")):
-        walls = {True: [], False: []}
-        bounds = []
-        with tempfile.TemporaryDirectory() as name:
-            folder = pathlib.Path(name)
-            write_inputs(folder)
-            for repeat in range(options.repeats):
-                for sequential in (True, False):
-                    figures = run(program, folder, folder / f"out{repeat}{sequential}", devices,
-                                  options.seconds, sequential)
-                    walls[sequential].append(figures["wall"])
-                    if not sequential:
-                        bounds.append(figures["bound"])
-        bound = statistics.median(bounds)
-
-        def spread(values):
-            return f"{min(values):.2f}/{statistics.median(values):.2f}/{max(values):.2f}"
-
-        ratio = statistics.median(walls[False]) / bound
-        print(f"{devices:7d}  {spread(walls[True]):19s}  {spread(walls[False]):19s}  {bound:16.2f}  "
-              f"{ratio:17.3f}  {statistics.median(walls[True]) / bound:17.2f}", flush=True)
-        table.append({"devices": devices, "sequential": walls[True], "overlapped": walls[False],
-                      "bound": bound})
+        rows = measure(program, kinds, devices, options)
+        # What can be overlapped: the plan of a sequential run knows it as well.
+        rows["sequential"]["bound"] = rows["overlapped"]["bound"]
+        for kind, row in rows.items():
+            ratio = statistics.median(row["walls"]) / row["bound"]
+            print(f"{devices:7d}  {kind:10s}  {spread(row['walls']):19s}  {row['bound']:16.2f}  "
+                  f"{ratio:10.3f}", flush=True)
+        table.append({"devices": devices, **rows})
     if options.json:
         options.json.write_text(json.dumps(table, indent=1), encoding="utf-8")
 

@@ -60,8 +60,10 @@ void pass_companion(Pointer self) {
   StepCompanion& companion = *state.job->learners[state.index].companion;
   note_wait(self, companion.wait(place_of(state)));
   if (state.wait) return self->delayed_send(self, kLook, LookAgain{});
-  do_watched(self, "taking over weights", 1,
-             [&] { state.figures = companion.depart(state.session->learner(), place_of(state)); });
+  do_watched(self, "taking over weights", 1, [&] {
+    const Activity::Busy busy = state.activity->busy("weights");
+    state.figures = companion.depart(state.session->learner(), place_of(state));
+  });
   take_up(self);
 }
 
@@ -69,8 +71,8 @@ void go_on(Pointer self) {
   LearnerActorState& state = self->state;
   const auto& companion = state.job->learners[state.index].companion;
   if (!companion) return take_up(self);
-  do_watched(self, "publication", 1, [&] {
-    const Activity::Busy busy = state.activity->busy("companion");
+  do_watched(self, "publishing a version", 1, [&] {
+    const Activity::Busy busy = state.activity->busy("weights");
     companion->arrive(state.session->learner(), place_of(state));
   });
   pass_companion(self);

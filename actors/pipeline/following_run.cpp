@@ -71,13 +71,14 @@ bool is_router_done(const PipelineConfig& config) {
                                  "/manifest.json");
 }
 
-/// What `work` throws; null: nothing.
+/// What one job's `work` throws, which stops the other one; null: nothing.
 template <class Work>
 std::exception_ptr failure_of(const Work& work) {
   try {
     work();
     return nullptr;
   } catch (...) {
+    request_stop();
     return std::current_exception();
   }
 }
@@ -92,7 +93,7 @@ bool is_shutdown(const std::exception_ptr& failure) {
   }
 }
 
-/// Where one job's failure has stopped the other, the failure counts.
+/// That one was stopped on request is no failure of its own.
 void rethrow_first(const std::exception_ptr& a, const std::exception_ptr& b) {
   if (a && (!b || !is_shutdown(a))) std::rethrow_exception(a);
   if (b) std::rethrow_exception(b);
@@ -117,29 +118,27 @@ class BothJobs {
     auto router = std::async(std::launch::async, [&] {
       return failure_of([&] { train_router({"router", experts.learners.size(), open_store}); });
     });
-    const std::exception_ptr failure = failure_of([&] {
-      outcome_.experts = train_models(experts, engines_);
-      versions_->note_experts_done();
-    });
-    if (failure) {
-      versions_->give_up();
-      request_stop();
-    }
+    const std::exception_ptr failure = failure_of([&] { train_experts(experts); });
     rethrow_first(failure, router.get());
     return std::move(outcome_);
   }
 
  private:
+  void train_experts(const LearningRequest& experts) {
+    try {
+      outcome_.experts = train_models(experts, engines_);
+      versions_->note_experts_done();
+    } catch (...) {
+      versions_->give_up();
+      throw;
+    }
+  }
+
   void train_router(JobBeside beside) {
     if (!versions_->wait_for_start()) return;
     LearningRequest router = following(config_, resolved_, versions_);
     router.beside = std::move(beside);
-    const std::exception_ptr failure =
-        failure_of([&] { outcome_.router = train_models(std::move(router), engines_); });
-    if (failure) {
-      request_stop();
-      std::rethrow_exception(failure);
-    }
+    outcome_.router = train_models(std::move(router), engines_);
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     outcome_.router_begin_seconds = seconds - outcome_.router.outcome.wall_seconds;
     outcome_.max_staleness = versions_->max_staleness_seen();
