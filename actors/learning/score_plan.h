@@ -8,6 +8,7 @@
 
 #include "actors/learning/learning_job.h"
 #include "actors/messages.h"
+#include "runtime/flow/critical_path.h"
 
 namespace midpo {
 
@@ -18,8 +19,14 @@ struct ScoreBlock {
 };
 
 /// Every (model, row) that some learner needs, once, in the order in which the first epoch needs
-/// them: a learner can begin long before the last row is scored. A function of the job alone.
+/// them: a learner can begin long before the last row is scored. Of two learners the one with more
+/// rows left to train is served first. A function of the job alone.
 std::vector<ScoreBlock> plan_scores(const LearningJob& job);
+
+/// [row]: seconds of training and routing that cannot begin before the model's score of the row is
+/// known; 0 for rows that are only evaluated on.
+std::vector<double> seconds_behind_scores(const LearningJob& job, std::uint32_t model,
+                                          const PipelineTimes& times);
 
 /// A block as scorers and store take it.
 std::shared_ptr<const TokenizedBlock> make_score_block(const LearningJob& job,

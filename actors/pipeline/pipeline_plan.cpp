@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 
 #include "actors/learning/score_board.h"
 #include "actors/learning/score_plan.h"
@@ -42,7 +43,7 @@ std::vector<RowTokens> sample_rows(const LearningJob& job, std::uint32_t tokeniz
 /// The first call also pays for what a model sets up once; the second is timed.
 ModelRate measure(const LearningJob& job, std::uint32_t index) {
   const JobModel& model = job.models[index];
-  const Scorer& scorer = *model.replicas.front();
+  const Scorer& scorer = *model.replicas[index % model.replicas.size()];
   const std::vector<RowTokens> timed = sample_rows(job, model.tokenizer, kTimedRows);
   scorer.score(std::span(timed).first(1));
   const Clock::time_point start = Clock::now();
@@ -62,8 +63,9 @@ bool is_on_cpu(const LearningJob& job) {
 
 std::vector<ModelRate> measure_models(const LearningJob& job) {
   std::vector<ModelRate> rates(job.models.size());
-  // Cores are shared: one model after the other shows what one scorer does alone.
-  const std::size_t num_threads = is_on_cpu(job) ? 1 : rates.size();
+  // One after the other where they share a device: that shows what each does alone.
+  const bool is_alone = job.models.front().replicas.size() >= rates.size();
+  const std::size_t num_threads = is_alone ? rates.size() : 1;
   parallel_for(rates.size(), num_threads,
                [&](std::size_t i) { rates[i] = measure(job, static_cast<std::uint32_t>(i)); });
   for (const ScoreBlock& block : plan_scores(job)) rates[block.model].rows += block.rows.size();
@@ -83,17 +85,46 @@ double step_flops(const std::shared_ptr<const LearningJob>& job, const LearnerJo
 
 LearnerTimes learner_times(const PreparedLearning& prepared, std::size_t index,
                            const std::vector<ModelRate>& rates, double threads) {
-  const LearningJob& job = *prepared.job;
-  const LearnerJob& learner = job.learners[index];
-  const BatchPlan plan(learner.batches);
+  const LearnerJob& learner = prepared.job->learners[index];
   const double rate = rates[*learner.reference_model].flops_per_second * threads;
-  double score_seconds = 0.0;
-  for (const auto& model : {learner.reference_model, learner.score_model}) {
-    if (model) score_seconds += rates[*model].seconds_per_row;
-  }
+  const BatchPlan plan(learner.batches);
   return {plan.num_steps(), plan.steps_per_epoch(),
-          step_flops(prepared.job, learner, *prepared.learners[index]) / rate,
-          score_seconds * static_cast<double>(learner.train.size())};
+          step_flops(prepared.job, learner, *prepared.learners[index]) / rate};
+}
+
+std::vector<ScoreNeed> score_needs(const LearningJob& job, const std::vector<ModelRate>& rates,
+                                   const PipelineTimes& times) {
+  std::vector<std::vector<double>> behind;
+  for (std::uint32_t model = 0; model < job.models.size(); ++model) {
+    behind.push_back(seconds_behind_scores(job, model, times));
+  }
+  std::vector<ScoreNeed> needs;
+  for (const ScoreBlock& block : plan_scores(job)) {
+    for (const std::uint32_t row : block.rows) {
+      needs.push_back({rates[block.model].seconds_per_row, behind[block.model][row]});
+    }
+  }
+  return needs;
+}
+
+struct Devices {
+  std::uint32_t side_by_side = 1;  ///< scorers that do not wait for each other
+  std::uint32_t shared = 0;        ///< see PipelineTimes::num_shared
+};
+
+/// Scorers on one accelerator share it, and perhaps with learners; on the CPU all share the cores.
+Devices devices_of(const PreparedLearning& prepared) {
+  const LearningJob& job = *prepared.job;
+  // Workers of other processes have not come yet: the plan counts on one.
+  const std::uint32_t num_scorers = std::max(1U, job.num_scorers);
+  if (is_on_cpu(job)) return {num_scorers, static_cast<std::uint32_t>(num_cores())};
+  std::set<std::string> devices;
+  for (const auto& replica : job.models.front().replicas) devices.insert(replica->info().device);
+  const auto num_devices = static_cast<std::uint32_t>(devices.size());
+  const bool is_shared = std::ranges::all_of(prepared.learners, [&](const auto& learner) {
+    return devices.count(learner->info().device) == 1;
+  });
+  return {std::min(num_scorers, num_devices), is_shared ? num_devices : 0};
 }
 
 std::string percent(double share) { return Cell(100.0 * share, 0).text(); }
@@ -145,50 +176,62 @@ void require_workable(const LearningJob& job) {
           "the plan has no scorer or no credit for a block; give --scorers 1 or more");
 }
 
+PipelineTimes expected_times(const PipelineConfig& config, const PreparedLearning& prepared,
+                             const std::vector<ModelRate>& rates) {
+  const LearningJob& job = *prepared.job;
+  const Devices devices = devices_of(prepared);
+  const double threads = is_on_cpu(job) && !config.is_sequential
+                             ? std::max(1.0, static_cast<double>(num_cores() / job.learners.size()))
+                             : 1.0;
+  PipelineTimes times;
+  times.num_scorers = devices.side_by_side;
+  times.num_shared = devices.shared;
+  for (std::size_t i = 0; i < job.learners.size(); ++i) {
+    times.experts.push_back(learner_times(prepared, i, rates, threads));
+  }
+  times.scores = score_needs(job, rates, times);
+  return times;
+}
+
+void add_stages(Table& table, const PreparedLearning& prepared, const std::vector<ModelRate>& rates,
+                const PipelineTimes& times) {
+  const LearningJob& job = *prepared.job;
+  for (std::size_t m = 0; m < rates.size(); ++m) {
+    table.row({std::string(role_name(job.models[m].role)) + "-scorer",
+               job.models[m].replicas.front()->info().device, rates[m].rows,
+               Cell(1.0 / rates[m].seconds_per_row, 1),
+               Cell(static_cast<double>(rates[m].rows) * rates[m].seconds_per_row, 1)});
+  }
+  for (std::size_t i = 0; i < job.learners.size(); ++i) {
+    const LearnerTimes& learner = times.experts[i];
+    const auto rows = static_cast<double>(job.learners[i].train.size()) *
+                      static_cast<double>(learner.steps) /
+                      static_cast<double>(learner.steps_per_epoch);
+    table.row({job.learners[i].name, prepared.learners[i]->info().device,
+               static_cast<std::uint64_t>(rows), Cell(rows / std::max(learner.seconds(), 1e-9), 1),
+               Cell(learner.seconds(), 1)});
+  }
+}
+
 }  // namespace
 
 std::string pipeline_plan(const PipelineConfig& config, const PreparedLearning& prepared) {
   const LearningJob& job = *prepared.job;
   require_workable(job);
   const std::vector<ModelRate> rates = measure_models(job);
-  const bool is_shared = is_on_cpu(job);
-  PipelineTimes times;
-  // Workers of other processes have not come yet: the plan counts on one.
-  times.num_scorers = std::max(1U, job.num_scorers);
-  if (is_shared) times.shared_cores = static_cast<std::uint32_t>(num_cores());
-  const double threads = is_shared && !config.is_sequential
-                             ? std::max(1.0, static_cast<double>(num_cores() / job.learners.size()))
-                             : 1.0;
-  Table table({"stage", "where", "rows", "rows/s expected", "busy, s"});
-  for (std::size_t m = 0; m < rates.size(); ++m) {
-    const double seconds = static_cast<double>(rates[m].rows) * rates[m].seconds_per_row;
-    times.score_seconds += seconds;
-    table.row({std::string(role_name(job.models[m].role)) + "-scorer",
-               job.models[m].replicas.front()->info().device, rates[m].rows,
-               Cell(1.0 / rates[m].seconds_per_row, 1), Cell(seconds, 1)});
-  }
-  for (std::size_t i = 0; i < job.learners.size(); ++i) {
-    times.experts.push_back(learner_times(prepared, i, rates, threads));
-    const LearnerTimes& learner = times.experts.back();
-    const double seconds = static_cast<double>(learner.steps) * learner.step_seconds;
-    const auto rows = static_cast<double>(job.learners[i].train.size()) *
-                      static_cast<double>(learner.steps) /
-                      static_cast<double>(learner.steps_per_epoch);
-    table.row({job.learners[i].name, prepared.learners[i]->info().device,
-               static_cast<std::uint64_t>(rows), Cell(rows / std::max(seconds, 1e-9), 1),
-               Cell(seconds, 1)});
-  }
+  const PipelineTimes times = expected_times(config, prepared, rates);
   const double least = critical_path_seconds(times);
-  const double sequential = sequential_seconds(times);
+  Table table({"stage", "where", "rows", "rows/s expected", "busy, s"});
+  add_stages(table, prepared, rates, times);
   table.rule();
   add_memory(table, prepared);
-  table.row({"scorers", Cell(times.num_scorers)});
+  table.row({"scorers", Cell(std::max(1U, job.num_scorers))});
   table.row({"blocks in flight, at most", Cell(job.max_blocks_in_flight)});
   if (config.follows()) add_following(table, config, times);
   table.row({"scorers idle, expected, %",
-             percent(1.0 - times.score_seconds / (least * times.num_scorers))});
-  table.row({"scores and experts, at least, s", Cell(least, 1)});
-  table.row({"stage after stage, s", Cell(sequential, 1)});
+             percent(1.0 - times.score_seconds() / (least * times.num_scorers))});
+  table.row({"scores and experts, at least, s", Cell(least, 2)});
+  table.row({"stage after stage, s", Cell(sequential_seconds(times), 2)});
   return table.text();
 }
 

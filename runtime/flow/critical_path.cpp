@@ -2,68 +2,75 @@
 #include "runtime/flow/critical_path.h"
 
 #include <algorithm>
-#include <utility>
+#include <functional>
 
 #include "runtime/flow/version_schedule.h"
 
 namespace midpo {
 namespace {
 
-double training_seconds(const LearnerTimes& learner) {
-  return static_cast<double>(learner.steps) * learner.step_seconds;
+VersionSchedule schedule_of(const PipelineTimes& times) {
+  std::vector<PublisherSteps> experts;
+  for (const LearnerTimes& expert : times.experts) {
+    experts.push_back({expert.steps, expert.steps_per_epoch});
+  }
+  return {times.versions, experts};
 }
 
-/// Both ends of the first epoch bind, since what is scored grows evenly with the steps taken.
-double learner_seconds(const LearnerTimes& learner, double num_scorers) {
-  if (learner.steps == 0) return 0.0;
-  const double scored = learner.score_seconds / num_scorers;
-  const auto epoch = static_cast<double>(std::min(learner.steps, learner.steps_per_epoch));
-  const double from_first_batch =
-      scored / static_cast<double>(learner.steps_per_epoch) + training_seconds(learner);
-  const double behind_scoring =
-      scored * epoch / static_cast<double>(learner.steps_per_epoch) +
-      (static_cast<double>(learner.steps) - epoch + 1.0) * learner.step_seconds;
-  return std::max(from_first_batch, behind_scoring);
-}
-
-/// The experts' first steps up to a version.
-LearnerTimes until(const LearnerTimes& expert, std::uint64_t step) {
-  LearnerTimes part = expert;
-  part.steps = step;
-  return part;
+/// What the router does on one version.
+double part_seconds(const PipelineTimes& times, const VersionSchedule& schedule) {
+  const std::uint64_t parts = schedule.num_versions() - schedule.first_followed() + 1;
+  return times.router.seconds() / static_cast<double>(parts);
 }
 
 }  // namespace
 
-double sequential_seconds(const PipelineTimes& times) {
-  double seconds = times.score_seconds / times.num_scorers + training_seconds(times.router);
-  for (const LearnerTimes& expert : times.experts) seconds += training_seconds(expert);
+double PipelineTimes::score_seconds() const {
+  double seconds = 0.0;
+  for (const ScoreNeed& need : scores) seconds += need.seconds;
   return seconds;
 }
 
-double critical_path_seconds(const PipelineTimes& times) {
-  const double num_scorers = times.num_scorers;
-  double work = times.score_seconds;
-  std::vector<PublisherSteps> experts;
-  for (const LearnerTimes& expert : times.experts) {
-    work += training_seconds(expert);
-    experts.push_back({expert.steps, expert.steps_per_epoch});
-  }
-  const VersionSchedule schedule(times.versions, std::move(experts));
-  const std::uint64_t first = schedule.first_followed();
+double sequential_seconds(const PipelineTimes& times) {
+  double seconds = times.score_seconds() / times.num_scorers + times.router.seconds();
+  for (const LearnerTimes& expert : times.experts) seconds += expert.seconds();
+  return seconds;
+}
+
+std::vector<double> seconds_behind_steps(const PipelineTimes& times, std::size_t expert) {
+  const VersionSchedule schedule = schedule_of(times);
+  const double part = part_seconds(times, schedule);
+  std::vector<double> behind(times.experts[expert].steps, 0.0);
   const std::uint64_t last = schedule.num_versions();
-  const double part = training_seconds(times.router) / static_cast<double>(last - first + 1);
+  for (std::uint64_t version = schedule.first_followed(); version <= last; ++version) {
+    const double routing = part * static_cast<double>(last - version + 1);
+    const std::uint64_t end = schedule.step_of(expert, version);
+    for (std::uint64_t step = 0; step < end; ++step) {
+      const double training = static_cast<double>(end - step) * times.experts[expert].step_seconds;
+      behind[step] = std::max(behind[step], training + routing);
+    }
+  }
+  return behind;
+}
+
+double critical_path_seconds(const PipelineTimes& times) {
+  std::vector<ScoreNeed> most_urgent_first = times.scores;
+  std::ranges::sort(most_urgent_first, std::greater<>{}, &ScoreNeed::seconds_behind);
   double seconds = 0.0;
-  for (std::uint64_t version = first; version <= last; ++version) {
-    double ready = times.score_seconds / num_scorers;
-    for (std::size_t i = 0; i < times.experts.size(); ++i) {
-      const LearnerTimes expert = until(times.experts[i], schedule.step_of(i, version));
-      ready = std::max(ready, learner_seconds(expert, num_scorers));
-    }
-    if (version == last && times.shared_cores > 0) {
-      ready = std::max(ready, work / times.shared_cores);
-    }
-    seconds = std::max(seconds, ready + part * static_cast<double>(last - version + 1));
+  double scored = 0.0;
+  for (const ScoreNeed& need : most_urgent_first) {
+    scored += need.seconds / times.num_scorers;
+    seconds = std::max(seconds, scored + need.seconds_behind);
+  }
+  double work = times.score_seconds();
+  for (std::size_t i = 0; i < times.experts.size(); ++i) {
+    const std::vector<double> behind = seconds_behind_steps(times, i);
+    if (!behind.empty()) seconds = std::max(seconds, behind.front());
+    work += times.experts[i].seconds();
+  }
+  if (times.num_shared > 0) {
+    const double last_part = part_seconds(times, schedule_of(times));
+    seconds = std::max(seconds, work / times.num_shared + last_part);
   }
   return seconds;
 }

@@ -2,6 +2,7 @@
 // How fast a pipeline of scorers, learners and a router can be, whatever its schedule.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -12,27 +13,39 @@ struct LearnerTimes {
   std::uint64_t steps = 0;
   std::uint64_t steps_per_epoch = 1;
   double step_seconds = 0.0;
-  double score_seconds = 0.0;  ///< scoring of all rows it trains on, on one scorer
+
+  double seconds() const { return static_cast<double>(steps) * step_seconds; }
+};
+
+/// Scores to be computed, and what cannot begin before.
+struct ScoreNeed {
+  double seconds = 0.0;         ///< on one scorer
+  double seconds_behind = 0.0;  ///< from the first step that needs them to the end of all
 };
 
 struct PipelineTimes {
-  double score_seconds = 0.0;  ///< all rows under all models, on one scorer
-  std::uint32_t num_scorers = 1;
+  std::uint32_t num_scorers = 1;  ///< that compute side by side
+  std::vector<ScoreNeed> scores;  ///< in any order
   std::vector<LearnerTimes> experts;
   LearnerTimes router;  ///< begins when D_dual and the first experts it follows are there
   /// Versions of each expert, by VersionSchedule; 1: the router begins behind their last step.
   std::uint64_t versions = 1;
-  /// Cores that everything shares; 0: scorers and learners have devices of their own.
-  std::uint32_t shared_cores = 0;
+  /// Cores or devices that scorers and experts share; 0: each has one of its own.
+  std::uint32_t num_shared = 0;
+
+  double score_seconds() const;  ///< all of them, on one scorer
 };
 
 /// Scoring, then each expert, then the router, each with all that it can use.
 double sequential_seconds(const PipelineTimes& times);
 
-/// No schedule is faster: in its first epoch a learner cannot take step j before the rows of the
-/// first j steps are scored, even with every scorer at its service; no rows are ranked before they
-/// are scored; what the router does on a version comes behind the experts' steps before it; and
-/// shared cores do no more than they can.
+/// From the beginning of an expert's step to the end of all, if nothing waits: the expert's steps
+/// up to a version and the router's from there on, for the version that takes longest.
+std::vector<double> seconds_behind_steps(const PipelineTimes& times, std::size_t expert);
+
+/// No schedule is faster. The scores that have x seconds and more behind them take w(x) seconds of
+/// all scorers together, so that nothing ends before w(x) + x, for every x (the demand bound of
+/// earliest-deadline-first scheduling); and what is shared does no more than it can.
 double critical_path_seconds(const PipelineTimes& times);
 
 }  // namespace midpo

@@ -13,15 +13,23 @@ void TaskLedger::add(std::uint32_t model, std::uint64_t block, TileRange rows) {
   waiting_[model].push_back({next_id_++, model, block, rows, 0});
 }
 
+std::deque<Task>* TaskLedger::choose_queue(std::uint32_t home_model) {
+  const auto front_block = [](const std::deque<Task>& queue) {
+    return queue.empty() ? UINT64_MAX : queue.front().block;
+  };
+  const auto oldest = std::ranges::min_element(waiting_, {}, front_block);
+  if (oldest->empty()) return nullptr;
+  std::deque<Task>& home = waiting_[home_model];
+  const bool may_stay =
+      !home.empty() && front_block(home) - front_block(*oldest) <= waiting_.size();
+  return may_stay ? &home : &*oldest;
+}
+
 std::optional<Task> TaskLedger::lease(WorkerId worker, std::uint32_t home_model,
                                       Clock::time_point now) {
   assert(home_model < waiting_.size());
-  std::deque<Task>* queue = &waiting_[home_model];
-  if (queue->empty()) {
-    queue = &*std::max_element(waiting_.begin(), waiting_.end(),
-                               [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  }
-  if (queue->empty()) return std::nullopt;
+  std::deque<Task>* queue = choose_queue(home_model);
+  if (queue == nullptr) return std::nullopt;
   const Task task = queue->front();
   queue->pop_front();
   out_.emplace(task.id, Lease{task, worker, now});

@@ -23,8 +23,10 @@ struct Task {
 };
 
 /// Which task is waiting, out with which worker, or finished. Work is pulled: a worker asks, and
-/// gets the oldest task of the model it is at home in, else the oldest of the model with the most
-/// waiting tasks. Every task is finished exactly once. Not thread-safe; time comes from the caller.
+/// gets the oldest task of the model it is at home in (whose weights its caches may hold), unless
+/// that is more blocks ahead of the oldest of all than there are models: blocks come in the order
+/// in which somebody waits for them. Every task is finished exactly once. Not thread-safe; time
+/// comes from the caller.
 class TaskLedger {
  public:
   using Clock = std::chrono::steady_clock;
@@ -76,6 +78,8 @@ class TaskLedger {
     Clock::time_point since;
   };
 
+  /// @return nothing when no task waits.
+  std::deque<Task>* choose_queue(std::uint32_t home_model);
   void enqueue_again(Task task);
   std::optional<Task> take(std::uint64_t task_id);
 

@@ -4,7 +4,10 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -94,11 +97,13 @@ class StubEngines : public EngineFactory {
   HookedScorer::Hook scorer_hook;
   HookedLearner::Hooks learner_hooks;
   std::int64_t tile_tokens = 256;
-  std::string device = "cpu";
 
   std::shared_ptr<const Scorer> load_score_model(const ModelOptions& options) const override {
     const std::uint64_t salt = content_hash(options.path).low;
-    return std::make_shared<HookedScorer>(make_stub_scorer(salt, tile_tokens), scorer_hook, device);
+    const HookedScorer::Hook hook =
+        options.device == "cpu" ? scorer_hook : exclusive(options.device, scorer_hook);
+    return std::make_shared<HookedScorer>(make_stub_scorer(salt, tile_tokens), hook,
+                                          options.device);
   }
   std::shared_ptr<const Scorer> load_reference_model(const ModelOptions& options) const override {
     return load_score_model(options);
@@ -113,6 +118,20 @@ class StubEngines : public EngineFactory {
     return std::make_unique<HookedLearner>(make_stub_learner(options), learner_hooks);
   }
   double measure_gemm_flops(const Scorer&) const override { return 0.0; }
+
+ private:
+  /// An accelerator does one thing at a time.
+  HookedScorer::Hook exclusive(const std::string& device, const HookedScorer::Hook& hook) const {
+    if (!hook) return hook;
+    auto& mutex = devices_[device];
+    if (!mutex) mutex = std::make_shared<std::mutex>();
+    return [mutex, hook](std::span<const RowTokens> rows) {
+      const std::lock_guard lock(*mutex);
+      hook(rows);
+    };
+  }
+
+  mutable std::map<std::string, std::shared_ptr<std::mutex>> devices_;
 };
 
 }  // namespace midpo

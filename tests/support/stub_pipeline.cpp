@@ -62,7 +62,6 @@ int run(const std::vector<std::string>& arguments) {
   // One FLOP a row of a scorer: what the run's plan then says of learners is true as well.
   engines.learner_hooks.step_flops = static_cast<double>(times.step_us) /
                                      static_cast<double>(std::max<std::int64_t>(1, times.row_us));
-  engines.device = "simulated";
   const Observation observation(observe);
   return run_pipeline(config, table.resolved_yaml(), engines);
 }

@@ -6,58 +6,79 @@
 namespace midpo {
 namespace {
 
-PipelineTimes balanced() {
-  PipelineTimes times;
-  times.score_seconds = 80.0;
-  times.num_scorers = 4;
-  times.experts = {{30, 10, 1.0, 40.0}, {30, 10, 1.0, 40.0}};
-  times.router = {5, 5, 2.0, 0.0};
-  return times;
+/// Adds the scores of the first epoch of an expert, a batch for each step.
+void add_batches(PipelineTimes& times, double seconds, std::size_t expert = 0) {
+  const std::vector<double> behind = seconds_behind_steps(times, expert);
+  for (std::size_t step = 0; step < times.experts[expert].steps_per_epoch; ++step) {
+    times.scores.push_back({seconds, behind[step]});
+  }
 }
 
 TEST(CriticalPath, AddsUpTheStagesOfASequentialRun) {
-  EXPECT_DOUBLE_EQ(sequential_seconds(balanced()), 20.0 + 30.0 + 30.0 + 10.0);
+  PipelineTimes times;
+  times.num_scorers = 4;
+  times.experts = {{30, 10, 1.0}, {30, 10, 1.0}};
+  times.router = {5, 5, 2.0};
+  add_batches(times, 8.0);
+  EXPECT_DOUBLE_EQ(sequential_seconds(times), 20.0 + 30.0 + 30.0 + 10.0);
 }
 
-TEST(CriticalPath, FollowsTheSlowerOfScoringAndTraining) {
-  // The first batch is scored after 40 / 4 / 10 s, then 30 steps of 1 s follow.
-  EXPECT_DOUBLE_EQ(critical_path_seconds(balanced()), 1.0 + 30.0 + 10.0);
-  PipelineTimes slow_scorers = balanced();
-  slow_scorers.num_scorers = 1;
-  // The last batch of the first epoch is scored after 40 s; 21 steps are left from there; but all
-  // rows are scored only after 80 s.
-  EXPECT_DOUBLE_EQ(critical_path_seconds(slow_scorers), 80.0 + 10.0);
+TEST(CriticalPath, IsTrainingBehindTheFirstBatchWhereScorersAreFast) {
+  PipelineTimes times;
+  times.num_scorers = 2;
+  times.experts = {{30, 10, 1.0}};
+  times.router = {5, 5, 2.0};
+  add_batches(times, 1.0);
+  EXPECT_DOUBLE_EQ(critical_path_seconds(times), 0.5 + 30.0 + 10.0);
 }
 
 TEST(CriticalPath, WaitsForTheLastBatchOfTheFirstEpoch) {
   PipelineTimes times;
-  times.score_seconds = 40.0;
-  times.experts = {{20, 10, 1.0, 40.0}};
+  times.experts = {{20, 10, 1.0}};
+  add_batches(times, 4.0);
   EXPECT_DOUBLE_EQ(critical_path_seconds(times), 40.0 + 11.0);
 }
 
-TEST(CriticalPath, NeedsOnlyTheRowsOfTheStepsTaken) {
+TEST(CriticalPath, SharesScorersAmongLearners) {
   PipelineTimes times;
-  times.score_seconds = 4.0;
-  times.experts = {{5, 10, 1.0, 40.0}};
-  EXPECT_DOUBLE_EQ(critical_path_seconds(times), 20.0 + 1.0);
+  times.experts = {{20, 10, 1.0}};
+  add_batches(times, 1.0);
+  EXPECT_DOUBLE_EQ(critical_path_seconds(times), 1.0 + 20.0);
+  // Another learner wants as much: each step now waits for two batches.
+  add_batches(times, 1.0);
+  EXPECT_DOUBLE_EQ(critical_path_seconds(times), 20.0 + 11.0);
+}
+
+TEST(CriticalPath, WaitsForRowsThatAreOnlyRanked) {
+  PipelineTimes times;
+  times.scores = {{50.0, 0.0}, {1.0, 10.0}};
+  times.experts = {{10, 10, 1.0}};
+  EXPECT_DOUBLE_EQ(critical_path_seconds(times), 51.0);
 }
 
 TEST(CriticalPath, FollowsTheVersionsOfTheExperts) {
-  PipelineTimes times = balanced();
+  PipelineTimes times;
+  times.num_scorers = 4;
+  times.experts = {{30, 10, 1.0}, {30, 10, 1.0}};
+  times.router = {5, 5, 2.0};
   times.versions = 6;
+  add_batches(times, 4.0);
   // Versions 2 to 6 are followed, one part of 2 s each; the last one behind the experts' end.
   EXPECT_DOUBLE_EQ(critical_path_seconds(times), 1.0 + 30.0 + 2.0);
+  // A slow router: 100 s in all, from version 2 on, which stands behind the tenth step.
   times.router.step_seconds = 20.0;
-  // A slow router: 100 s in all from version 2 on, which the rows' scores hold up: the 10th step
-  // comes behind the last of them.
-  EXPECT_DOUBLE_EQ(critical_path_seconds(times), 20.0 + 100.0);
+  times.scores.clear();
+  add_batches(times, 4.0);
+  EXPECT_DOUBLE_EQ(critical_path_seconds(times), 10.0 + 1.0 + 100.0);
 }
 
-TEST(CriticalPath, CannotDoMoreThanItsCores) {
-  PipelineTimes times = balanced();
-  times.shared_cores = 2;
-  EXPECT_DOUBLE_EQ(critical_path_seconds(times), (80.0 + 60.0) / 2 + 10.0);
+TEST(CriticalPath, CannotDoMoreThanWhatIsShared) {
+  PipelineTimes times;
+  times.num_scorers = 4;
+  times.experts = {{30, 10, 1.0}, {30, 10, 1.0}};
+  times.num_shared = 2;
+  add_batches(times, 8.0);
+  EXPECT_DOUBLE_EQ(critical_path_seconds(times), (80.0 + 60.0) / 2);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ TaskLedger::Clock::time_point at(int second) {
   return TaskLedger::Clock::time_point(seconds(second));
 }
 
-TEST(TaskLedger, GivesHomeTasksFirstAndHelpsTheLongestQueueAfter) {
+TEST(TaskLedger, GivesHomeTasksFirstAndHelpsOthersAfter) {
   TaskLedger ledger(2);
   ledger.add(0, 0, {0, 4});
   ledger.add(1, 0, {0, 4});
@@ -26,6 +26,15 @@ TEST(TaskLedger, GivesHomeTasksFirstAndHelpsTheLongestQueueAfter) {
   EXPECT_EQ(ledger.lease(1, 0, at(0))->model, 1U);
   EXPECT_EQ(ledger.lease(1, 1, at(0))->rows.first, 4U);
   EXPECT_FALSE(ledger.lease(1, 1, at(0)).has_value());
+}
+
+TEST(TaskLedger, LeavesHomeForWorkThatIsWaitedForLonger) {
+  TaskLedger ledger(2);
+  ledger.add(0, 3, {0, 4});
+  ledger.add(1, 0, {0, 4});
+  ledger.add(1, 1, {0, 4});
+  EXPECT_EQ(ledger.lease(1, 0, at(0))->block, 0U);  // home is three blocks ahead, of two models
+  EXPECT_EQ(ledger.lease(1, 0, at(0))->block, 3U);
 }
 
 TEST(TaskLedger, FinishesATaskOnlyOnce) {
