@@ -69,6 +69,14 @@ DualRankerActor::behavior_type dual_ranker_actor(Pointer self,
         }
         advance(self, *job);
       },
+      [self, job](const ScoreRejected& rejected) {
+        const auto& [model, row, reason] = rejected.score;
+        const std::uint32_t ranked = self->state.rank_model[model];
+        if (ranked == kNotRanked) return;
+        const ContentHash content = job->rows[row].contents[job->models[model].tokenizer];
+        self->state.ranking->reject(ranked, content, reason);
+        advance(self, *job);
+      },
       [self](Stop) { self->quit(); },
   };
 }

@@ -20,12 +20,27 @@ DualRanking::DualRanking(std::shared_ptr<const RankJob> job)
     : job_(std::move(job)),
       reader_(open_rows(job_->input_paths, job_->block_rows, job_->on_bad_row, pairs_only())),
       files_(open_outputs(*job_, {})),
-      scores_(job_->models.size()) {
+      scores_(job_->models.size()),
+      rejected_(job_->models.size()) {
   read_block();
 }
 
 void DualRanking::put(std::uint32_t model, ContentHash content, const std::vector<double>& values) {
   scores_[model].emplace(content, values);
+}
+
+void DualRanking::reject(std::uint32_t model, ContentHash content, const std::string& reason) {
+  scores_[model].emplace(content, std::vector<double>{});
+  rejected_[model].emplace(content, reason);
+}
+
+/// Of several models the first one's, since they answer in any order.
+std::string DualRanking::rejection_of(std::size_t row) const {
+  for (std::size_t m = 0; m < rejected_.size(); ++m) {
+    const auto found = rejected_[m].find(open_->contents[job_->models[m].tokenizer][row]);
+    if (found != rejected_[m].end()) return found->second;
+  }
+  return {};
 }
 
 /// @return false behind the last block.
@@ -52,7 +67,9 @@ bool DualRanking::take_scores() {
 void DualRanking::advance() {
   while (!is_finished_ && take_scores()) {
     OpenBlock open{open_, std::move(open_scores_), {}, 0};
-    open.rejections.resize(open_->source->rows.size());
+    for (std::size_t row = 0; row < open_->source->rows.size(); ++row) {
+      open.rejections.push_back(rejection_of(row));
+    }
     const auto ranked = rank_block(*job_, open);
     append_block(*job_, *ranked, files_);
     counters_.add(*ranked);

@@ -24,6 +24,9 @@ class DualRanking {
   /// Values of one row under a model of the job.
   void put(std::uint32_t model, ContentHash content, const std::vector<double>& values);
 
+  /// The row has no value under the model: it is quarantined.
+  void reject(std::uint32_t model, ContentHash content, const std::string& reason);
+
   /// Writes what can be written; publishes the outputs behind the last block.
   /// @throws Error kData (a file changed under the run), kStorage.
   void advance();
@@ -38,12 +41,14 @@ class DualRanking {
 
   bool read_block();
   bool take_scores();
+  std::string rejection_of(std::size_t row) const;
 
   std::shared_ptr<const RankJob> job_;
   std::unique_ptr<RowReader> reader_;
   OutputFiles files_;
   std::vector<std::unordered_map<ContentHash, std::vector<double>, ByContent>>
-      scores_;                                  ///< [model]
+      scores_;                                                                     ///< [model]
+  std::vector<std::unordered_map<ContentHash, std::string, ByContent>> rejected_;  ///< [model]
   std::shared_ptr<const TokenizedBlock> open_;  ///< the next block to be written
   KnownScores open_scores_;
   RunCounters counters_;

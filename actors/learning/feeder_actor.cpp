@@ -32,9 +32,16 @@ bool answer(Pointer self, const WaitingPull& pull) {
   const FeederState& state = self->state;
   if (!is_its_turn(state, pull.index)) return false;
   const LearnerJob& learner = state.job->learners[pull.index];
-  const std::vector<ChosenRow> chosen = rows_of(state, pull);
-  const auto is_ready = [&](const ChosenRow& row) { return state.board->is_ready(learner, row); };
-  if (!std::ranges::all_of(chosen, is_ready)) return false;
+  std::vector<ChosenRow> chosen = rows_of(state, pull);
+  const auto is_settled = [&](const ChosenRow& row) {
+    return state.board->is_settled(learner, row);
+  };
+  if (!std::ranges::all_of(chosen, is_settled)) return false;
+  std::erase_if(chosen,
+                [&](const ChosenRow& row) { return state.board->is_rejected(learner, row); });
+  require(!chosen.empty() || !pull.step, ErrorCode::kData,
+          learner.name + ": every row of step " + std::to_string(pull.step.value_or(0) + 1) +
+              " is quarantined, see quarantine.jsonl and the log; repair or remove these rows");
   Activity::Busy busy = state.activity->busy("compose");
   if (pull.step) busy.begin_flow(batch_flow(pull.index, *pull.step));
   auto rows = std::make_shared<Rows>();
@@ -100,6 +107,13 @@ void take_scored(Pointer self, const TileScored& scored) {
   note_complete(self, index);
 }
 
+void take_rejected(Pointer self, const ScoreRejected& rejected) {
+  FeederState& state = self->state;
+  state.board->reject(rejected.score.model, rejected.score.row);
+  --state.missing[rejected.block];
+  note_complete(self, rejected.block);
+}
+
 }  // namespace
 
 FeederActor::behavior_type feeder_actor(Pointer self, std::shared_ptr<const LearningJob> job,
@@ -116,6 +130,7 @@ FeederActor::behavior_type feeder_actor(Pointer self, std::shared_ptr<const Lear
   return {
       [self](const BlockPlanned& planned) { take_known(self, planned); },
       [self](const TileScored& scored) { take_scored(self, scored); },
+      [self](const ScoreRejected& rejected) { take_rejected(self, rejected); },
       [self](const PullBatch& pull) { pull_rows(self, pull.learner, pull.step); },
       [self](const PullEvaluation& pull) { pull_rows(self, pull.learner, std::nullopt); },
       [self](const LearnerFinished&) {

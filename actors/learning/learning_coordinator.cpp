@@ -12,6 +12,7 @@
 #include "actors/left_behind.h"
 #include "actors/stop_request.h"
 #include "actors/store_actor.h"
+#include "runtime/observe/log.h"
 #include "runtime/observe/trace.h"
 
 namespace midpo {
@@ -126,6 +127,22 @@ void note_supplied(Pointer self, const BlockSupplied& supplied) {
     for (const auto& scorer : state.job->retiring) scorer->retire();
   }
   admit_blocks(self);
+}
+
+void note_failed_tile(Pointer self, const TileFailed& failed) {
+  LearningCoordinatorState& state = self->state;
+  const auto dead = state.crew->fail(failed);
+  if (!dead) return;
+  if (!dead->is_rows_fault || state.job->on_bad_row != BadRowPolicy::kQuarantine) {
+    return stop_job(self, dead->error);
+  }
+  log::warn("row_quarantined", {{"reason", dead->error.what()}});
+  const Task& task = dead->task;
+  const std::uint32_t row = (*state.blocks)[task.block].rows[task.rows.first];
+  const ScoreRejected rejected{task.block, {task.model, row, failed.text}};
+  state.outcome.rejected.push_back(rejected.score);
+  self->send(state.feeder, rejected);
+  if (state.ranker) self->send(state.ranker, rejected);
 }
 
 void note_step(Pointer self, const StepTaken& step) {
@@ -289,9 +306,7 @@ LearningCoordinatorActor::behavior_type learning_coordinator(
       [self](const BlockLookedUp& looked) { plan_block(self, looked); },
       [self](const PullWork& pull) { self->state.crew->pull(pull.worker); },
       [self](const TileCommitted& committed) { self->state.crew->commit(committed); },
-      [self](const TileFailed& failed) {
-        if (const auto dead = self->state.crew->fail(failed)) stop_job(self, dead->error);
-      },
+      [self](const TileFailed& failed) { note_failed_tile(self, failed); },
       [self](const ScorerJoined& joined) { self->state.crew->adopt(joined); },
       [self](const ScorerLeft& left) { self->state.crew->release(left); },
       [self](const BlockSupplied& supplied) { note_supplied(self, supplied); },

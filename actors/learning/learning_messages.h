@@ -4,12 +4,14 @@
 //   coordinator --LookUpBlock--> store --BlockLookedUp--> coordinator --BlockPlanned--> feeder
 //   scorer --PullWork--> coordinator --ComputeTile--> scorer --TileScored--> store
 //   store --TileCommitted--> coordinator, --TileScored (now durable)--> feeder
+//   scorer --TileFailed--> coordinator --ScoreRejected--> feeder, dual ranker (a row at fault)
 //   feeder --BlockSupplied--> coordinator (returns the credit)
 //   store --TileScored--> dual ranker --RowsRanked--> coordinator (midpo run)
 //   learner --LearnerFinished--> coordinator, and on to the feeder
 //   learner --PullBatch--> feeder --BatchReady--> learner --StepTaken--> coordinator
 #pragma once
 
+#include "actors/learning/learning_outcome.h"
 #include "actors/messages.h"
 #include "models/learner.h"
 #include "runtime/observe/activity.h"
@@ -23,6 +25,12 @@ struct PullBatch {
 };
 struct PullEvaluation {
   std::uint32_t learner = 0;
+};
+// --- to the feeder and the dual ranker
+/// No scorer can handle the row: it is quarantined.
+struct ScoreRejected {
+  std::uint64_t block = 0;  ///< of plan_scores()
+  RejectedScore score;
 };
 // --- to a learner
 struct BatchReady {
@@ -73,6 +81,7 @@ inline FlowId batch_flow(std::uint32_t learner, std::uint64_t step) {
 #define MIDPO_MESSAGE(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(midpo::type)
 MIDPO_MESSAGE(PullBatch)
 MIDPO_MESSAGE(PullEvaluation)
+MIDPO_MESSAGE(ScoreRejected)
 MIDPO_MESSAGE(BatchReady)
 MIDPO_MESSAGE(EvaluationReady)
 MIDPO_MESSAGE(LookAgain)
@@ -88,11 +97,12 @@ namespace midpo {
 
 using FeederActor = caf::typed_actor<caf::reacts_to<BlockPlanned>, caf::reacts_to<TileScored>,
                                      caf::reacts_to<PullBatch>, caf::reacts_to<PullEvaluation>,
-                                     caf::reacts_to<LearnerFinished>, caf::reacts_to<Stop>>;
+                                     caf::reacts_to<ScoreRejected>, caf::reacts_to<LearnerFinished>,
+                                     caf::reacts_to<Stop>>;
 using LearnerActor = caf::typed_actor<caf::reacts_to<BatchReady>, caf::reacts_to<EvaluationReady>,
                                       caf::reacts_to<LookAgain>, caf::reacts_to<Stop>>;
 using DualRankerActor = caf::typed_actor<caf::reacts_to<BlockPlanned>, caf::reacts_to<TileScored>,
-                                         caf::reacts_to<Stop>>;
+                                         caf::reacts_to<ScoreRejected>, caf::reacts_to<Stop>>;
 using LearningCoordinatorActor = caf::typed_actor<
     caf::reacts_to<BlockLookedUp>, caf::reacts_to<PullWork>, caf::reacts_to<TileCommitted>,
     caf::reacts_to<TileFailed>, caf::reacts_to<ScorerJoined>, caf::reacts_to<ScorerLeft>,

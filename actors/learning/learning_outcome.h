@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "actors/scorer_crew.h"
@@ -23,11 +24,19 @@ struct LearnerFigures {
   bool is_finished = false;
 };
 
+/// A row that no scorer can handle.
+struct RejectedScore {
+  std::uint32_t model = 0;  ///< index into ScoringJob::models
+  std::uint32_t row = 0;    ///< index into LearningJob::rows
+  std::string reason;
+};
+
 /// How a training job ended.
 struct LearningOutcome {
   bool is_stuck = false;       ///< some actor did not end: the process must, without waiting for it
   std::optional<Error> error;  ///< none: all weights are published
   std::vector<LearnerFigures> learners;
+  std::vector<RejectedScore> rejected;  ///< learners that needed these trained without the row
   CrewFigures scoring;
   double scoring_seconds = 0.0;  ///< start of the job to the last score
   double ranking_seconds = 0.0;  ///< start of the job to the published D_dual; 0: by an earlier one

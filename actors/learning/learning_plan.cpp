@@ -2,13 +2,12 @@
 #include "actors/learning/learning_plan.h"
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "actors/rank_plan.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
+#include "runtime/core/posix_file.h"
 
 namespace midpo {
 namespace {
@@ -108,9 +107,7 @@ void settle_learning_plan(const std::string& path, const std::string& plan) {
     write_file_atomically(path, plan);
     return;
   }
-  std::ostringstream recorded;
-  recorded << std::ifstream(path, std::ios::binary).rdbuf();
-  check_same_plan(recorded.str(), plan);
+  check_same_plan(read_whole_file(path), plan);
 }
 
 }  // namespace midpo

@@ -10,6 +10,7 @@
 #include "actors/learning/learning_plan.h"
 #include "actors/learning/learning_setup.h"
 #include "actors/learning/learning_summary.h"
+#include "actors/learning/rejected_rows.h"
 #include "actors/rank_plan.h"
 #include "actors/rank_summary.h"
 #include "actors/stop_request.h"
@@ -127,6 +128,7 @@ LearningResult train_models(LearningRequest request, const EngineFactory& engine
   const auto resources = open_resources(request, prepared);
   LearningResult result{false, prepared.job, run_learning_job(prepared.job, resources), {}};
   if (result.outcome.error) throw Error(*result.outcome.error);
+  settle_rejected_rows(result.outcome.rejected, *prepared.job, folder.file("quarantine.jsonl"));
   write_manifests(prepared, started);
   for (std::size_t i = 0; i < prepared.learners.size(); ++i) {
     const Learner& learner = *prepared.learners[i];

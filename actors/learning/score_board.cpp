@@ -42,9 +42,18 @@ bool ScoreBoard::is_known(std::uint32_t model, std::uint32_t row) const {
   return !std::isnan(values_[model][row][0]);
 }
 
-bool ScoreBoard::is_ready(const LearnerJob& learner, const ChosenRow& row) const {
-  return (!learner.reference_model || is_known(*learner.reference_model, row.index)) &&
-         (!learner.score_model || is_known(*learner.score_model, row.index));
+bool ScoreBoard::is_settled(const LearnerJob& learner, const ChosenRow& row) const {
+  const auto is_answered = [&](std::optional<std::uint32_t> model) {
+    return !model || is_known(*model, row.index) || rejected_.count({*model, row.index}) == 1;
+  };
+  return is_answered(learner.reference_model) && is_answered(learner.score_model);
+}
+
+bool ScoreBoard::is_rejected(const LearnerJob& learner, const ChosenRow& row) const {
+  const auto lacks = [&](std::optional<std::uint32_t> model) {
+    return model && rejected_.count({*model, row.index}) == 1;
+  };
+  return lacks(learner.reference_model) || lacks(learner.score_model);
 }
 
 TrainingRow ScoreBoard::compose(const LearnerJob& learner, const ChosenRow& chosen) const {

@@ -41,14 +41,36 @@ std::vector<RowTokens> sample_rows(const LearningJob& job, std::uint32_t tokeniz
 }
 
 /// The first call also pays for what a model sets up once; the second is timed.
+double seconds_of(const Scorer& scorer, std::span<const RowTokens> rows) {
+  scorer.score(rows.first(1));
+  const Clock::time_point start = Clock::now();
+  scorer.score(rows);
+  return std::max(seconds_since(start), 1e-9);
+}
+
+bool can_score(const Scorer& scorer, const RowTokens& row) {
+  try {
+    scorer.score(std::span(&row, 1));
+    return true;
+  } catch (const Error&) {
+    return false;  // the run will name it
+  }
+}
+
 ModelRate measure(const LearningJob& job, std::uint32_t index) {
   const JobModel& model = job.models[index];
   const Scorer& scorer = *model.replicas[index % model.replicas.size()];
-  const std::vector<RowTokens> timed = sample_rows(job, model.tokenizer, kTimedRows);
-  scorer.score(std::span(timed).first(1));
-  const Clock::time_point start = Clock::now();
-  scorer.score(timed);
-  const double seconds = std::max(seconds_since(start), 1e-9);
+  std::vector<RowTokens> timed = sample_rows(job, model.tokenizer, kTimedRows);
+  double seconds = 1.0;
+  try {
+    seconds = seconds_of(scorer, timed);
+  } catch (const Error&) {
+    std::erase_if(timed, [&](const RowTokens& row) { return !can_score(scorer, row); });
+    require(!timed.empty(), ErrorCode::kData,
+            "the " + std::string(role_name(model.role)) + " model cannot score the first " +
+                std::to_string(kTimedRows) + " rows; see midpo score");
+    seconds = seconds_of(scorer, timed);
+  }
   ModelRate rate;
   rate.flops_per_second = scorer.least_flops(timed) / seconds;
   const std::vector<RowTokens> counted = sample_rows(job, model.tokenizer, kCountedRows);

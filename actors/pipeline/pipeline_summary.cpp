@@ -3,16 +3,15 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
-#include <sstream>
 
 #include "actors/learning/learning_summary.h"
 #include "actors/rank_summary.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/hash.h"
+#include "runtime/core/posix_file.h"
 #include "runtime/observe/table.h"
 #include "runtime/store/manifest.h"
 
@@ -30,12 +29,6 @@ std::set<fs::path> made_files(const PipelineFolder& folder) {
     }
   }
   return files;
-}
-
-std::string read_text(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
 }
 
 struct Stage {
@@ -92,7 +85,7 @@ void write_pipeline_manifest(const PipelineFolder& folder, const std::vector<std
   RunManifest manifest;
   manifest.midpo_version = MIDPO_VERSION;
   manifest.started_at = started_at;
-  manifest.plan_hash = content_hash(read_text(folder.expert_state() + "/plan.json")).hex();
+  manifest.plan_hash = content_hash(read_whole_file(folder.expert_state() + "/plan.json")).hex();
   manifest.finished_at = utc_now();
   for (const fs::path& path : made_files(folder)) {
     manifest.outputs.push_back(
@@ -101,7 +94,7 @@ void write_pipeline_manifest(const PipelineFolder& folder, const std::vector<std
   for (const std::string& input : inputs) {
     manifest.inputs.push_back({input, fs::file_size(input), sha256_of_file(input)});
   }
-  const RunCounters rows = counters_from_json(read_text(folder.expert_state() + "/ranking.json"));
+  const RunCounters rows = counters_from_json(read_whole_file(folder.expert_state() + "/ranking.json"));
   manifest.rows_in = rows.rows_in;
   manifest.rows_out = rows.kept;
   manifest.rows_filtered = rows.filtered;

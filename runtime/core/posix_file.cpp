@@ -91,6 +91,18 @@ std::size_t read_some_at(const FileDescriptor& file, const std::string& path, ch
   return static_cast<std::size_t>(result);
 }
 
+std::string read_whole_file(const std::string& path) {
+  const FileDescriptor file = open_file(path, O_RDONLY);
+  std::string bytes;
+  for (std::size_t got = 1; got > 0;) {
+    const std::size_t size = bytes.size();
+    bytes.resize(size + (std::size_t{1} << 16));
+    got = read_some_at(file, path, bytes.data() + size, bytes.size() - size, size);
+    bytes.resize(size + got);
+  }
+  return bytes;
+}
+
 void sync_file(const FileDescriptor& file, const std::string& path, const std::string& advice) {
   sync_with(&::fsync, file, path, advice);
 }

@@ -45,6 +45,9 @@ void write_all_at(const FileDescriptor& file, const std::string& path, std::stri
 std::size_t read_some_at(const FileDescriptor& file, const std::string& path, char* bytes,
                          std::size_t size, std::uint64_t offset);
 
+/// All bytes of a small file. @throws Error(kStorage) naming it.
+std::string read_whole_file(const std::string& path);
+
 /// fsync (or fdatasync, which also makes a changed size durable).
 void sync_file(const FileDescriptor& file, const std::string& path, const std::string& advice = {});
 void sync_file_data(const FileDescriptor& file, const std::string& path,

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "runtime/core/error.h"
+#include "runtime/core/posix_file.h"
 
 namespace midpo {
 namespace {
@@ -17,13 +17,6 @@ using nlohmann::json;
 
 /// An example is a picture of its own: more than a handful says no more.
 constexpr std::size_t kMaxGateExamples = 8;
-
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 /// Calls `take(object)` for each line; `take` returns false to stop.
 template <typename Take>
@@ -81,18 +74,18 @@ GateExample read_gate_example(const json& line) {
 void read_file(const fs::path& path, const std::string& relative, RunData& run) {
   const std::string file = path.filename().string();
   if (file.ends_with(".summary.json")) {
-    run.evaluations.push_back(parse_evaluation(read_text(path)));
+    run.evaluations.push_back(parse_evaluation(read_whole_file(path)));
     run.evaluations.back().name = relative;
   } else if (file == "metrics.jsonl") {
     run.metrics.push_back(read_metrics(path));
     run.metrics.back().name = fs::path(relative).parent_path().string();
   } else if (file == "manifest.json") {
-    const json manifest = json::parse(read_text(path));
+    const json manifest = json::parse(read_whole_file(path));
     if (!manifest.contains("rows")) return;
     run.yields.push_back(read_yield(manifest));
     run.yields.back().name = fs::path(relative).parent_path().string();
   } else if (file == "stages.json") {
-    const json content = json::parse(read_text(path));
+    const json content = json::parse(read_whole_file(path));
     for (const json& stage : content.at("stages")) {
       run.stages.push_back({stage.at("name"), stage.at("done_seconds"), stage.at("busy_seconds"),
                             stage.at("busy_share")});

@@ -532,6 +532,46 @@ TEST_F(LearningJobTest, NamesWhatItWaitsForInVain) {
   }
 }
 
+TEST_F(LearningJobTest, TrainsWithoutARowThatNoScorerCanHandle) {
+  StubEngines engines;
+  engines.scorer_hook = [](std::span<const RowTokens> rows) {
+    for (const RowTokens& row : rows) {
+      require(row.sequences.front().front() != 1023, ErrorCode::kNumerics, "the score is NaN");
+    }
+  };
+  for (const int scorers : {1, 3}) {
+    const std::string name = "without" + std::to_string(scorers);
+    TrainingConfig poisoned = config(name);
+    poisoned.on_bad_row = "quarantine";
+    poisoned.scorers = scorers;
+    run_one(poisoned, plain_dpo(poisoned), engines);
+    const json rows = manifest(name + ".run")["rows"];
+    EXPECT_EQ(rows["in"], kRows);
+    EXPECT_EQ(rows["quarantined"], 1);
+    EXPECT_EQ(rows["out"], kRows - 1);
+    const json line = json::parse(folder_.read(name + ".run/quarantine.jsonl"));
+    EXPECT_EQ(line["line"], 24);
+    EXPECT_EQ(line["row"], 23);
+    EXPECT_EQ(line["reason"], "the score is NaN");
+  }
+  EXPECT_EQ(metrics("without1.run"), metrics("without3.run"));
+}
+
+TEST_F(LearningJobTest, SaysWhereAWholeStepIsQuarantined) {
+  StubEngines engines;
+  engines.scorer_hook = [](std::span<const RowTokens>) {
+    throw Error(ErrorCode::kNumerics, "the score is NaN");
+  };
+  TrainingConfig poisoned = config("nothing");
+  poisoned.on_bad_row = "quarantine";
+  try {
+    run_one(poisoned, plain_dpo(poisoned), engines);
+    FAIL() << "the run must stop";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("every row of step 1 is quarantined"));
+  }
+}
+
 TEST_F(LearningJobTest, EvaluatesAtItsStepsAndAtTheEnd) {
   TrainingConfig evaluated = config("evaluated");
   evaluated.eval_data = {folder_.write("eval.jsonl", make_rows(10))};

@@ -200,6 +200,21 @@ def test_jitter_changes_nothing(program, inputs, expected, tmp_path, seed):
     assert stub_made(tmp_path / "run") == expected
 
 
+def test_a_row_no_scorer_can_handle_is_quarantined(program, inputs, tmp_path):
+    """One of the first rows, which the plan's calibration meets as well."""
+    poison = ("--poison-token", 1001, "--on-bad-row", "quarantine")
+    run_stub(stub_command(program, inputs, tmp_path / "apart", "--sequential", *poison))
+    for scorers in (1, 5):
+        run_stub(stub_command(program, inputs, tmp_path / str(scorers), "--scorers", scorers, *poison))
+        assert stub_made(tmp_path / str(scorers)) == stub_made(tmp_path / "apart")
+    rows = json.loads((tmp_path / "apart/manifest.json").read_text())["rows"]
+    assert rows["quarantined"] == 1
+    assert rows["in"] == rows["out"] + sum(rows["filtered"].values()) + 1
+    line = json.loads((tmp_path / "apart/state/experts/quarantine.jsonl").read_text())
+    assert (line["row"], line["line"]) == (1, 2)
+    assert b"[1001]" not in stub_made(tmp_path / "apart")[0]
+
+
 def run_under_kills(program, inputs, output, rng):
     """Kills the whole run at random moments until it comes to its end. Returns how often."""
     command = stub_command(program, inputs, output, "--step-us", 4000, "--row-us", 300)

@@ -41,6 +41,7 @@ int run(const std::vector<std::string>& arguments) {
   PipelineConfig config;
   StubTimes times;
   std::int64_t tile_tokens = 256;
+  std::int64_t poison_token = 0;
   OptionTable table("stub_pipeline", "midpo run with stubs");
   table.take_config();
   table.integer("row_us", &times.row_us, 0, 10'000'000, "Sleep for each row of a tile");
@@ -48,6 +49,8 @@ int run(const std::vector<std::string>& arguments) {
   table.integer("jitter_us", &times.jitter_us, 0, 10'000'000, "More sleep, at random, up to this");
   table.integer("jitter_seed", &times.jitter_seed, 0, 1 << 30, "Of the jitter");
   table.integer("stub_tile_tokens", &tile_tokens, 1, 1 << 20, "Tokens per tile");
+  table.integer("poison_token", &poison_token, 0, 1 << 20,
+                "No scorer can handle a row whose prompt begins with it");
   ObserveConfig observe;
   add_pipeline_options(table, config);
   add_observe_options(table, observe);
@@ -56,6 +59,10 @@ int run(const std::vector<std::string>& arguments) {
   StubEngines engines;
   engines.tile_tokens = tile_tokens;
   engines.scorer_hook = [=](std::span<const RowTokens> rows) {
+    for (const RowTokens& row : rows) {
+      require(poison_token == 0 || row.sequences.front().front() != poison_token,
+              ErrorCode::kNumerics, "the score is NaN");
+    }
     sleeper.sleep(times.row_us * static_cast<std::int64_t>(rows.size()));
   };
   engines.learner_hooks.before_apply = [=] { sleeper.sleep(times.step_us); };
