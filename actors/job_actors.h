@@ -12,7 +12,14 @@ struct JobActors {
   /// @param num_threads  for actors that are not detached.
   explicit JobActors(std::size_t num_threads = 2) : config(num_threads) {}
 
-  struct Config : caf::actor_system_config {
+  ~JobActors() {
+    system.await_all_actors_done();
+    config.threads->wait_for_end(std::chrono::seconds(10));
+  }
+  JobActors(const JobActors&) = delete;
+  JobActors& operator=(const JobActors&) = delete;
+
+  struct Config : JobActorsConfig {
     explicit Config(std::size_t num_threads) {
       set("scheduler.max-threads", num_threads);
       // Idle workers wait for work instead of polling for it: the cores belong to the models.

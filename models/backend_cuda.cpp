@@ -267,14 +267,36 @@ class CudaBackend final : public Backend {
 }  // namespace
 }  // namespace midpo
 
-/// The one function that libmidpo_cuda.so exports.
+namespace {
+
+void require_device(int index) {
+  const int count = c10::cuda::device_count();
+  if (index < count) return;
+  throw midpo::Error(midpo::ErrorCode::kDevice, "--device cuda:" + std::to_string(index) +
+                                                    ": this machine has " + std::to_string(count) +
+                                                    " usable CUDA devices; see nvidia-smi");
+}
+
+}  // namespace
+
+// What libmidpo_cuda.so exports.
+
 extern "C" __attribute__((visibility("default"))) void midpo_make_cuda_backend(
     int index, std::shared_ptr<const midpo::Backend>* backend) {
-  int count = c10::cuda::device_count();
-  if (index >= count) {
-    throw midpo::Error(midpo::ErrorCode::kDevice,
-                       "--device cuda:" + std::to_string(index) + ": this machine has " +
-                           std::to_string(count) + " usable CUDA devices; see nvidia-smi");
-  }
+  require_device(index);
   *backend = std::make_shared<midpo::CudaBackend>(index);
+}
+
+extern "C" __attribute__((visibility("default"))) std::int64_t midpo_cuda_free_bytes(int index) {
+  require_device(index);
+  c10::cuda::set_device(static_cast<c10::DeviceIndex>(index));
+  std::size_t free = 0;
+  std::size_t total = 0;
+  const cudaError_t status = cudaMemGetInfo(&free, &total);
+  if (status != cudaSuccess) {
+    throw midpo::Error(midpo::ErrorCode::kDevice,
+                       "cuda:" + std::to_string(index) +
+                           " does not tell its free memory: " + cudaGetErrorString(status));
+  }
+  return static_cast<std::int64_t>(free);
 }

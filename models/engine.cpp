@@ -2,13 +2,13 @@
 #include "models/engine.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 #include <utility>
 
 #include "models/checkpoint/expected_tensors.h"
 #include "models/checkpoint/model_hash.h"
 #include "models/checkpoint/strict_json.h"
+#include "models/device_memory.h"
 #include "models/engine_errors.h"
 #include "models/load_cuda.h"
 #include "models/mixture.h"
@@ -41,18 +41,8 @@ void require_loadable(const std::string& path, const ModelConfig& config,
 }
 
 std::shared_ptr<const Backend> make_backend(const std::string& device) {
-  constexpr std::string_view kCuda = "cuda:";
-  if (device == "cpu") return make_cpu_backend();
-  if (device == "cuda") return load_cuda_backend(0);
-  int index = 0;
-  const char* end = device.data() + device.size();
-  bool is_cuda = device.starts_with(kCuda) && device.size() > kCuda.size();
-  if (is_cuda) {
-    auto [stop, failure] = std::from_chars(device.data() + kCuda.size(), end, index);
-    is_cuda = failure == std::errc() && stop == end && index >= 0;
-  }
-  require(is_cuda, ErrorCode::kDevice, "--device " + device + ": wanted cpu or cuda:N");
-  return load_cuda_backend(index);
+  const std::optional<int> index = cuda_index(device);
+  return index ? load_cuda_backend(*index) : make_cpu_backend();
 }
 
 std::int64_t count_parameters(const ModelConfig& config, const WeightFiles& files) {
@@ -103,6 +93,14 @@ ModelInfo describe_model(const ModelOptions& options, const OpenedModel& model) 
   info.max_positions = model.config.max_positions;
   info.tile_tokens = model.backend->tile_tokens();
   return info;
+}
+
+MemoryNeed memory_need_of(const ModelOptions& options) {
+  const ModelConfig config = load_model_config(options.path);
+  const auto files = open_model_weights(options.path, options.allow_pickle);
+  require_loadable(options.path, config, *files);
+  const std::int64_t bytes_per_value = options.dtype == DType::kBFloat16 ? 2 : 4;
+  return {count_parameters(config, *files) * bytes_per_value, free_device_bytes(options.device)};
 }
 
 Engine::Engine(const ModelOptions& options, const OpenedModel& model)

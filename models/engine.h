@@ -33,6 +33,9 @@ std::unique_ptr<OpenedModel> open_model(const ModelOptions& options,
 
 ModelInfo describe_model(const ModelOptions& options, const OpenedModel& model);
 
+/// Of the weights alone, without adapters.
+MemoryNeed memory_need_of(const ModelOptions& options);
+
 /// Decoder and identity; the base of all engines. Immutable.
 class Engine {
  public:

@@ -9,6 +9,10 @@ namespace {
 
 class Factory final : public EngineFactory {
  public:
+  MemoryNeed memory_need(const ModelOptions& options) const override {
+    return memory_need_of(options);
+  }
+
   std::shared_ptr<const Scorer> load_score_model(const ModelOptions& options) const override {
     return make_score_engine(options);
   }

@@ -94,10 +94,19 @@ struct LearnerOptions;
 
 class GenerationModel;
 
+/// What loading a model would take, and what its device has.
+struct MemoryNeed {
+  std::int64_t weight_bytes = 0;  ///< in the dtype of the options
+  std::int64_t free_bytes = 0;    ///< of the device, now
+};
+
 /// Makes engines. One instance per process; the models it makes keep their weights alive.
 class EngineFactory {
  public:
   virtual ~EngineFactory() = default;
+
+  /// Reads the headers of the weights, not the weights. @throws Error kCheckpoint, kDevice
+  virtual MemoryNeed memory_need(const ModelOptions& options) const = 0;
 
   /// A reward or cost model: decoder and score head. @throws Error kCheckpoint, kDevice,
   /// kOutOfMemory

@@ -3,8 +3,9 @@
 
 #include <dlfcn.h>
 
+#include <charconv>
 #include <filesystem>
-#include <string>
+#include <string_view>
 #include <system_error>
 
 #include "runtime/core/error.h"
@@ -13,6 +14,7 @@ namespace midpo {
 namespace {
 
 using MakeBackend = void (*)(int, std::shared_ptr<const Backend>*);
+using FreeBytes = std::int64_t (*)(int);
 
 /// Beside the library that this function is in.
 std::filesystem::path cuda_library() {
@@ -23,7 +25,7 @@ std::filesystem::path cuda_library() {
   return std::filesystem::path(own.dli_fname).parent_path() / "libmidpo_cuda.so";
 }
 
-MakeBackend open_cuda() {
+void* open_cuda() {
   std::filesystem::path library = cuda_library();
   std::error_code failure;
   require(std::filesystem::exists(library, failure), ErrorCode::kDevice,
@@ -36,19 +38,45 @@ MakeBackend open_cuda() {
                                         " cannot be loaded: " + dlerror() +
                                         "; it needs LibTorch with CUDA and its libraries");
   }
-  auto make = reinterpret_cast<MakeBackend>(dlsym(handle, "midpo_make_cuda_backend"));
-  require(make != nullptr, ErrorCode::kDevice,
-          library.string() + " does not belong to this program; rebuild both");
-  return make;
+  return handle;
+}
+
+template <typename Function>
+Function cuda_function(const char* name) {
+  static void* const handle = open_cuda();
+  const auto function = reinterpret_cast<Function>(dlsym(handle, name));
+  require(function != nullptr, ErrorCode::kDevice,
+          cuda_library().string() + " does not belong to this program; rebuild both");
+  return function;
 }
 
 }  // namespace
 
 std::shared_ptr<const Backend> load_cuda_backend(int index) {
-  static const MakeBackend make = open_cuda();
+  static const auto make = cuda_function<MakeBackend>("midpo_make_cuda_backend");
   std::shared_ptr<const Backend> backend;
   make(index, &backend);
   return backend;
+}
+
+std::int64_t cuda_free_bytes(int index) {
+  static const auto free_bytes = cuda_function<FreeBytes>("midpo_cuda_free_bytes");
+  return free_bytes(index);
+}
+
+std::optional<int> cuda_index(const std::string& device) {
+  constexpr std::string_view kCuda = "cuda:";
+  if (device == "cpu") return std::nullopt;
+  if (device == "cuda") return 0;
+  int index = 0;
+  const char* end = device.data() + device.size();
+  bool is_cuda = device.starts_with(kCuda) && device.size() > kCuda.size();
+  if (is_cuda) {
+    const auto [stop, failure] = std::from_chars(device.data() + kCuda.size(), end, index);
+    is_cuda = failure == std::errc() && stop == end && index >= 0;
+  }
+  require(is_cuda, ErrorCode::kDevice, "--device " + device + ": wanted cpu or cuda:N");
+  return index;
 }
 
 }  // namespace midpo

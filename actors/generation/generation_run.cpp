@@ -10,6 +10,7 @@
 #include "actors/error_boundary.h"
 #include "actors/generation/generator_actor.h"
 #include "actors/generation/prompt_desk_actor.h"
+#include "actors/job_actors.h"
 #include "actors/stop_request.h"
 
 namespace midpo {
@@ -26,7 +27,7 @@ class GenerationCrew {
  public:
   GenerationCrew(const std::shared_ptr<const GenerationJob>& job,
                  const std::shared_ptr<PromptDesk>& desk)
-      : system_(config_), self_(system_) {
+      : self_(actors_.system) {
     const auto desk_actor =
         self_->spawn<caf::detached>(prompt_desk_actor, desk, job->num_generators);
     watch(desk_actor, "prompt desk");
@@ -86,8 +87,7 @@ class GenerationCrew {
                    "these did not end in time:" + late + " after: " + error_->what());
   }
 
-  caf::actor_system_config config_;
-  caf::actor_system system_;
+  JobActors actors_;
   caf::scoped_actor self_;
   std::map<caf::actor_addr, Member> alive_;
   std::optional<Error> error_;

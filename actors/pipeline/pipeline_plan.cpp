@@ -151,25 +151,11 @@ Devices devices_of(const PreparedLearning& prepared) {
 
 std::string percent(double share) { return Cell(100.0 * share, 0).text(); }
 
-/// Weights, and for learners gradients and AdamW's moments, MiB by device.
-void add_memory(Table& table, const PreparedLearning& prepared) {
-  std::map<std::string, double> bytes;
-  const auto weights = [](const ModelInfo& info) {
-    return static_cast<double>(info.num_parameters) * (info.dtype == DType::kBFloat16 ? 2 : 4);
-  };
-  for (const JobModel& model : prepared.job->models) {
-    for (const auto& replica : model.replicas) {
-      bytes[replica->info().device] += weights(replica->info());
-    }
-  }
-  for (const auto& learner : prepared.learners) {
-    constexpr double kBytesPerTrained = 16.0;  // fp32 value, gradient and two moments
-    bytes[learner->info().device] +=
-        weights(learner->info()) +
-        kBytesPerTrained * static_cast<double>(learner->num_trained_parameters());
-  }
-  for (const auto& [device, size] : bytes) {
-    table.row({"weights on " + device + ", MiB", Cell(size / (1 << 20), 0)});
+void add_memory(Table& table, const std::vector<DeviceMemory>& devices) {
+  for (const DeviceMemory& device : devices) {
+    const auto mib = [](std::int64_t bytes) { return Cell(static_cast<double>(bytes >> 20), 0); };
+    table.row({"weights on " + device.device + ", MiB", mib(device.needed_bytes)});
+    table.row({"  free there, MiB", mib(device.free_bytes)});
   }
 }
 
@@ -237,7 +223,8 @@ void add_stages(Table& table, const PreparedLearning& prepared, const std::vecto
 
 }  // namespace
 
-std::string pipeline_plan(const PipelineConfig& config, const PreparedLearning& prepared) {
+std::string pipeline_plan(const PipelineConfig& config, const PreparedLearning& prepared,
+                          const std::vector<DeviceMemory>& memory) {
   const LearningJob& job = *prepared.job;
   require_workable(job);
   const std::vector<ModelRate> rates = measure_models(job);
@@ -246,7 +233,7 @@ std::string pipeline_plan(const PipelineConfig& config, const PreparedLearning& 
   Table table({"stage", "where", "rows", "rows/s expected", "busy, s"});
   add_stages(table, prepared, rates, times);
   table.rule();
-  add_memory(table, prepared);
+  add_memory(table, memory);
   table.row({"scorers", Cell(std::max(1U, job.num_scorers))});
   table.row({"blocks in flight, at most", Cell(job.max_blocks_in_flight)});
   if (config.follows()) add_following(table, config, times);

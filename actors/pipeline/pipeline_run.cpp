@@ -67,8 +67,10 @@ int run_pipeline(const PipelineConfig& config, const std::string& resolved,
                  const EngineFactory& engines) {
   const PipelineFolder folder{config.shared.output};
   LearningRequest experts = expert_stage(config, resolved);
+  const std::vector<DeviceMemory> memory = plan_memory(experts, engines);
+  require_memory(memory);
   experts.on_prepared = [&](const PreparedLearning& prepared) {
-    print(pipeline_plan(config, prepared));
+    print(pipeline_plan(config, prepared, memory));
   };
   if (config.is_dry_run) {
     prepare_only(std::move(experts), engines);

@@ -94,7 +94,8 @@ void write_pipeline_manifest(const PipelineFolder& folder, const std::vector<std
   for (const std::string& input : inputs) {
     manifest.inputs.push_back({input, fs::file_size(input), sha256_of_file(input)});
   }
-  const RunCounters rows = counters_from_json(read_whole_file(folder.expert_state() + "/ranking.json"));
+  const RunCounters rows =
+      counters_from_json(read_whole_file(folder.expert_state() + "/ranking.json"));
   manifest.rows_in = rows.rows_in;
   manifest.rows_out = rows.kept;
   manifest.rows_filtered = rows.filtered;

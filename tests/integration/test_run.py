@@ -215,6 +215,16 @@ def test_a_row_no_scorer_can_handle_is_quarantined(program, inputs, tmp_path):
     assert b"[1001]" not in stub_made(tmp_path / "apart")[0]
 
 
+def test_a_plan_that_does_not_fit_is_refused(program, inputs, tmp_path):
+    """Three score models and two learners of 300 GiB each on a device of 1,024."""
+    command = stub_command(program, inputs, tmp_path / "run", "--model-mib", 300 << 10)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 4
+    assert "cpu has 1048576 MiB free, the plan's weights need 1536000 MiB: reference 307200 MiB" in result.stderr
+    assert not (tmp_path / "run").exists()
+    run_stub([*command, "--model-mib", 100 << 10, "--dry-run"])
+
+
 def run_under_kills(program, inputs, output, rng):
     """Kills the whole run at random moments until it comes to its end. Returns how often."""
     command = stub_command(program, inputs, output, "--step-us", 4000, "--row-us", 300)

@@ -42,6 +42,7 @@ int run(const std::vector<std::string>& arguments) {
   StubTimes times;
   std::int64_t tile_tokens = 256;
   std::int64_t poison_token = 0;
+  std::int64_t model_mib = 0;
   OptionTable table("stub_pipeline", "midpo run with stubs");
   table.take_config();
   table.integer("row_us", &times.row_us, 0, 10'000'000, "Sleep for each row of a tile");
@@ -51,6 +52,7 @@ int run(const std::vector<std::string>& arguments) {
   table.integer("stub_tile_tokens", &tile_tokens, 1, 1 << 20, "Tokens per tile");
   table.integer("poison_token", &poison_token, 0, 1 << 20,
                 "No scorer can handle a row whose prompt begins with it");
+  table.integer("model_mib", &model_mib, 0, 1 << 20, "Weights of each model; a device has 1 TiB");
   ObserveConfig observe;
   add_pipeline_options(table, config);
   add_observe_options(table, observe);
@@ -58,6 +60,7 @@ int run(const std::vector<std::string>& arguments) {
   const Sleeper sleeper(times);
   StubEngines engines;
   engines.tile_tokens = tile_tokens;
+  engines.need.weight_bytes = model_mib << 20;
   engines.scorer_hook = [=](std::span<const RowTokens> rows) {
     for (const RowTokens& row : rows) {
       require(poison_token == 0 || row.sequences.front().front() != poison_token,
