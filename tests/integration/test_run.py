@@ -220,9 +220,10 @@ def test_a_plan_that_does_not_fit_is_refused(program, inputs, tmp_path):
     command = stub_command(program, inputs, tmp_path / "run", "--model-mib", 300 << 10)
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 4
-    assert "cpu has 1048576 MiB free, the plan's weights need 1536000 MiB: reference 307200 MiB" in result.stderr
+    assert ("cpu has 1048576 MiB free, the plan's weights need 1536000 MiB: reference 307200 MiB"
+            in result.stderr)
     assert not (tmp_path / "run").exists()
-    run_stub([*command, "--model-mib", 100 << 10, "--dry-run"])
+    run_stub([*command, "--model-mib", str(100 << 10), "--dry-run"])
 
 
 def run_under_kills(program, inputs, output, rng):
@@ -258,7 +259,8 @@ def test_a_run_can_be_watched(program, inputs, tmp_path):
     assert 'midpo_actor_rows_total{actor="safety expert"}' in text
     events = json.loads(trace.read_text())
     names = {event["args"]["name"] for event in events if event["ph"] == "M"}
-    assert {"scorer 0", "store", "feeder", "ranker", "safety expert", "router"} <= names
+    assert {"store", "feeder", "ranker", "safety expert", "router"} <= names
+    assert {"scorer 0", "scorer 1", "scorer 2"} & names  # one can be too late for any tile
     # Arrows lead from a tile to its commit, and from a batch to its step.
     begun = {(e["cat"], e["id"]) for e in events if e["ph"] == "s"}
     ended = {(e["cat"], e["id"]) for e in events if e["ph"] == "t"}
