@@ -14,8 +14,8 @@ import subprocess
 import time
 
 import pytest
-from test_run import (inputs, program, run_stub, shared, stub_command,  # noqa: F401
-                      stub_made, toy)
+from test_run import (inputs, made, program, run_stub, shared,  # noqa: F401
+                      stub_command, stub_made, toy)
 
 FOLLOWING = ("--router.start", "following")
 
@@ -224,6 +224,28 @@ def test_each_step_has_the_loss_of_a_router_on_the_experts_of_its_version(toy, m
                  output / "adapters/helpfulness", "--data", toy / "preferences_test.jsonl", "--output",
                  tmp_path / "gates.jsonl")
     assert all(math.isfinite(line["loss"]) for line in found)
+
+
+def test_an_interrupted_run_gives_the_bytes_of_the_sequential_one(toy, midpo,  # noqa: F811
+                                                                  tmp_path):
+    def words(output, *more):
+        return ("run", *shared(toy), "--policy", "labels", "--output", output, *FOLLOWING,
+                "--router.versions", 4, *options(EXPERT | {"max_steps": 12, "save_steps": 5},
+                                                 "expert."),
+                *options(ROUTER | {"max_steps": 24, "learning_rate": 1e-3, "save_steps": 5},
+                         "router."), *more)
+
+    process = midpo.start(*words(tmp_path / "run"))
+    checkpoints = tmp_path / "run/state/router/checkpoints"
+    while process.poll() is None and not list(checkpoints.glob("step-*")):
+        time.sleep(0.005)
+    was_running = process.poll() is None
+    process.kill()
+    process.communicate()
+    assert was_running, "nothing was interrupted"
+    midpo.run_ok(*words(tmp_path / "run", "--resume"))
+    midpo.run_ok(*words(tmp_path / "sequential", "--sequential"))
+    assert made(tmp_path / "run") == made(tmp_path / "sequential")
 
 
 def test_keys_that_do_not_go_together_are_refused(toy, midpo, tmp_path):  # noqa: F811
