@@ -26,7 +26,8 @@ ScorerCrew::Clock::duration task_deadline(const ScoringJob& job) {
 }
 
 ScorerCrew::ScorerCrew(caf::local_actor* coordinator, std::shared_ptr<const ScoringJob> job,
-                       ScoreDesk desk, StoreActor store, Company& company, std::size_t stage)
+                       ScoreDesk desk, StoreActor store, Company& company, std::size_t stage,
+                       GeneratorDesk generators)
     : coordinator_(coordinator),
       job_(std::move(job)),
       desk_(std::move(desk)),
@@ -38,7 +39,8 @@ ScorerCrew::ScorerCrew(caf::local_actor* coordinator, std::shared_ptr<const Scor
   for (std::uint32_t i = 0; i < job_->num_scorers; ++i) spawn_scorer();
   alone_since_ = Clock::now();
   if (!job_->remote) return;
-  bridge_ = coordinator_->spawn<caf::detached>(bridge_actor, job_, desk_, store_);
+  bridge_ =
+      coordinator_->spawn<caf::detached>(bridge_actor, job_, desk_, store_, std::move(generators));
   company_.join(bridge_, "bridge", stage_);
   if (scorers_.empty())
     log::info("waiting_for_workers", {{"address", job_->remote->server.address}});

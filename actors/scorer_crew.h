@@ -34,7 +34,7 @@ class ScorerCrew {
 
   /// Spawns the job's scorers, and the bridge to others, into stage `stage` of the company.
   ScorerCrew(caf::local_actor* coordinator, std::shared_ptr<const ScoringJob> job, ScoreDesk desk,
-             StoreActor store, Company& company, std::size_t stage);
+             StoreActor store, Company& company, std::size_t stage, GeneratorDesk generators = {});
 
   /// Takes over what of a block the store does not have. Tiles are cut from the block alone; those
   /// known whole are skipped, others are computed whole, so that restarts see the same shapes.
@@ -76,6 +76,9 @@ class ScorerCrew {
 
   /// Tiles that can be computed side by side: own scorers, and lanes of other processes.
   double num_lanes() const;
+
+  /// To the workers of other processes; null where the job takes none.
+  const BridgeActor& bridge() const { return bridge_; }
 
   const TaskLedger& ledger() const { return work_.ledger(); }
   const CrewFigures& figures() const { return figures_; }

@@ -51,7 +51,8 @@ std::uint64_t GeneratedRow::num_tokens() const {
   return count;
 }
 
-std::string generated_line(const GenerationJob& job, const GeneratedRow& row) {
+std::string generated_line(const GenerationJob& job, const GeneratedRow& row,
+                           const std::string& model) {
   const bool is_single = row.responses.size() == 1;
   std::vector<JsonField> fields;
   if (row.prompt->is_tokenized) {
@@ -71,7 +72,7 @@ std::string generated_line(const GenerationJob& job, const GeneratedRow& row) {
   if (job.responses.wants_log_probs) {
     fields.push_back({"response_log_probs", value_of(row, log_probs_text)});
   }
-  fields.push_back({"model", json_string(job.model().info().content.hex())});
+  fields.push_back({"model", json_string(model)});
   return with_fields(without_fields(row.prompt->json, is_about_responses), fields) + "\n";
 }
 

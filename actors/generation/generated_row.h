@@ -29,6 +29,8 @@ struct GeneratedRow {
 /// sample gives "response", "finish_reason", "response_tokens"; several give lists "responses",
 /// "finish_reasons", "response_tokens". Rows of token ids get "response_ids" or "responses_ids"
 /// instead of texts.
-std::string generated_line(const GenerationJob& job, const GeneratedRow& row);
+/// @param model  content hash of the model that wrote it.
+std::string generated_line(const GenerationJob& job, const GeneratedRow& row,
+                           const std::string& model);
 
 }  // namespace midpo

@@ -5,8 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "actors/generation/generated_row.h"
-#include "models/generation/response_text.h"
+#include "actors/generation/row_writer.h"
 
 namespace midpo {
 
@@ -26,18 +25,9 @@ class GenerationWorker {
   std::vector<GeneratedRow> step();
 
  private:
-  struct Writing {
-    std::vector<ResponseText> texts;  ///< empty without a tokenizer
-    GeneratedRow row;
-    std::size_t num_unfinished = 0;
-  };
-
-  /// @return whether the response has ended.
-  bool add_token(Writing& writing, const TokenEvent& event);
-
   std::shared_ptr<const GenerationJob> job_;
   std::unique_ptr<Generator> generator_;
-  std::map<std::uint64_t, Writing> writing_;
+  std::map<std::uint64_t, RowWriter> writing_;
 };
 
 }  // namespace midpo

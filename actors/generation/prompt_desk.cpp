@@ -60,7 +60,8 @@ void PromptDesk::write(const GeneratedRow& row, Clock::time_point now) {
   totals_.num_response_tokens += row.num_tokens();
   totals_.num_prompt_tokens += row.prompt->prompt.size();
   progress_.tokens_done = totals_.num_response_tokens;
-  lines_.push(row.prompt->row, {generated_line(*job_, row), row.prompt->fraction_read});
+  lines_.push(row.prompt->row, {generated_line(*job_, row, job_->model().info().content.hex()),
+                                row.prompt->fraction_read});
   while (const auto line = lines_.pop()) {
     output_->append(line->text);
     ++totals_.num_rows;

@@ -7,7 +7,6 @@
 #include "actors/job_actors.h"
 #include "actors/online/online_learner_actor.h"
 #include "actors/online/round_desk_actor.h"
-#include "actors/online/round_generator_actor.h"
 #include "actors/stop_request.h"
 #include "actors/store_actor.h"
 #include "runtime/observe/trace.h"
@@ -33,6 +32,7 @@ double seconds_since(Clock::time_point start) {
 void finish(Pointer self) {
   OnlineCoordinatorState& state = self->state;
   state.outcome.scoring = state.crew->figures();
+  state.outcome.confirmations = state.generators->num_confirmations();
   state.outcome.wall_seconds = seconds_since(state.start);
   if (state.reporter) state.reporter->finish(state.progress, Clock::now());
   caf::anon_send(state.listener,
@@ -54,20 +54,15 @@ void admit_rounds(Pointer self) {
   const OnlineJob& job = *state.job;
   while (!state.company->is_stopping() && state.next_round < job.num_rounds() &&
          state.next_round <= state.steps_done + job.max_staleness) {
-    const auto weights = state.published.find(job.version_of(state.next_round));
-    if (weights == state.published.end()) return;
-    for (const RoundGeneratorActor& generator : state.generators) {
-      self->send(generator, GenerateRound{state.next_round, weights->second});
-    }
+    if (!state.generators->has(job.version_of(state.next_round))) return;
+    state.generators->write_round(state.next_round);
     ++state.next_round;
   }
 }
 
 void note_published(Pointer self, const PublishedWeights& weights) {
   OnlineCoordinatorState& state = self->state;
-  state.published[weights.version] = weights;
-  state.published.erase(state.published.begin(),
-                        state.published.lower_bound(state.job->version_of(state.steps_done)));
+  state.generators->publish(weights, state.job->version_of(state.steps_done));
   admit_rounds(self);
 }
 
@@ -105,18 +100,23 @@ void note_down(Pointer self, const caf::down_msg& down) {
 }
 
 std::optional<Error> overdue_round(const OnlineCoordinatorState& state, Clock::time_point now) {
-  if (now - state.last_progress < task_deadline(*state.job)) return std::nullopt;
-  return Error(ErrorCode::kInternal,
-               "round " + std::to_string(state.steps_done) + " has not ended in " +
-                   std::to_string(static_cast<int>(state.job->task_deadline_seconds)) +
-                   " s; the limit is task_deadline_seconds");
+  // A worker of another process may hang for so long; then another has its tasks.
+  const double limit = (state.job->remote ? 2.0 : 1.0) * state.job->task_deadline_seconds;
+  if (now - state.last_progress < std::chrono::duration<double>(limit)) return std::nullopt;
+  return Error(ErrorCode::kInternal, "round " + std::to_string(state.steps_done) +
+                                         " has not ended in " +
+                                         std::to_string(static_cast<int>(limit)) +
+                                         " s; the limit comes from task_deadline_seconds");
 }
 
 void tick(Pointer self) {
   OnlineCoordinatorState& state = self->state;
   const auto now = Clock::now();
   self->delayed_send(self, kTick, CoordinatorTick{});
-  if (state.reports.take()) state.crew->report(now);
+  if (state.reports.take()) {
+    state.crew->report(now);
+    state.generators->report();
+  }
   if (state.company->is_stopping()) {
     const std::string late = state.company->late(now);
     if (late.empty()) return;
@@ -129,6 +129,8 @@ void tick(Pointer self) {
     stop_job(self, Error(ErrorCode::kShutdown, "stopped on request; continue with --resume"));
   } else if (auto error = state.crew->tick(now)) {
     stop_job(self, std::move(error));
+  } else if (auto alone = state.generators->tick(now)) {
+    stop_job(self, std::move(alone));
   } else if (auto late = overdue_round(state, now)) {
     stop_job(self, std::move(late));
   }
@@ -147,14 +149,23 @@ void spawn_all(Pointer self, const std::shared_ptr<OnlineResources>& resources) 
   state.desk = self->spawn(round_desk_actor, job, state.store, learner, me);
   company.join(state.desk, "round desk", number(Stage::kScoring));
   self->send(state.store, StorePeers{me, {state.desk}, WriterActor{}});
-  state.crew =
-      std::make_unique<ScorerCrew>(self, job, me, state.store, company, number(Stage::kScoring));
-  for (std::uint32_t i = 0; i < job->generation.num_generators; ++i) {
-    state.generators.push_back(
-        self->spawn<caf::detached>(round_generator_actor, job, i, me, state.desk));
-    company.join(state.generators.back(), "generator " + std::to_string(i),
-                 number(Stage::kGenerating));
+  state.crew = std::make_unique<ScorerCrew>(self, job, me, state.store, company,
+                                            number(Stage::kScoring), me);
+  state.generators = std::make_unique<GeneratorCrew>(
+      self, job, me, state.desk, state.crew->bridge(), company, number(Stage::kGenerating));
+}
+
+/// Weights that an earlier process has left for the next rounds; the learner publishes its own.
+void publish_kept(OnlineCoordinatorState& state) {
+  const std::uint64_t oldest = state.job->version_of(state.steps_done);
+  for (const auto& [version, weights] : WeightsShelf(state.job->weights_dir).list()) {
+    if (version >= oldest && version < state.steps_done) state.generators->publish(weights, oldest);
   }
+}
+
+/// For an error that ends the job.
+void stop_for(Pointer self, std::optional<Error> error) {
+  if (error) stop_job(self, std::move(error));
 }
 
 }  // namespace
@@ -171,12 +182,12 @@ OnlineCoordinatorActor::behavior_type online_coordinator(Pointer self,
   state.company = std::make_unique<Company>(self, number(Stage::kCount));
   state.start = state.last_progress = Clock::now();
   state.steps_done = state.next_round = resources->session->steps_done();
-  state.published = WeightsShelf(state.job->weights_dir).list();
   if (state.job->shows_progress) {
     state.reporter = make_progress("online", ProgressStyle::kAuto, state.start);
   }
   self->set_down_handler([self](const caf::down_msg& down) { note_down(self, down); });
   spawn_all(self, resources);
+  publish_kept(state);
   self->delayed_send(self, kTick, CoordinatorTick{});
   return {
       [self](const BlockLookedUp& looked) { plan_block(self, looked); },
@@ -187,7 +198,12 @@ OnlineCoordinatorActor::behavior_type online_coordinator(Pointer self,
       },
       [self](const ScorerJoined& joined) { self->state.crew->adopt(joined); },
       [self](const ScorerLeft& left) { self->state.crew->release(left); },
-      [self](const WeightsAreLive&) { ++self->state.outcome.confirmations; },
+      [self](const GeneratorJoined& joined) { self->state.generators->adopt(joined); },
+      [self](const GeneratorLeft& left) { self->state.generators->release(left); },
+      [self](const WeightsAreLive& live) { stop_for(self, self->state.generators->confirm(live)); },
+      [self](const PromptsWritten& written) { self->state.generators->finish(written); },
+      [self](const PromptsFailed& failed) { stop_for(self, self->state.generators->fail(failed)); },
+      [self](const PartGenerated& done) { self->state.generators->finish(done); },
       [self](const VersionPublished& published) { note_published(self, published.weights); },
       [self](const RoundBlockDone& done) { self->state.crew->forget_block(done.block); },
       [self](const StepTaken& step) { note_step(self, step); },

@@ -8,6 +8,7 @@
 #include "actors/company.h"
 #include "actors/learning/learning_outcome.h"
 #include "actors/learning/training_session.h"
+#include "actors/online/generator_crew.h"
 #include "actors/online/online_job.h"
 #include "actors/online/online_messages.h"
 #include "actors/scorer_crew.h"
@@ -38,12 +39,11 @@ struct OnlineCoordinatorState {
   std::shared_ptr<const OnlineJob> job;
   caf::actor listener;  ///< gets the OnlineFinished
   std::unique_ptr<Company> company;
-  std::unique_ptr<ScorerCrew> crew;
+  std::unique_ptr<ScorerCrew> crew;  ///< its bridge is the generators', too
   ReportRequests reports;
   StoreActor store;
   RoundDeskActor desk;
-  std::vector<RoundGeneratorActor> generators;
-  std::map<std::uint64_t, PublishedWeights> published;
+  std::unique_ptr<GeneratorCrew> generators;
   std::uint64_t next_round = 0;  ///< to be admitted
   std::uint64_t steps_done = 0;
   Clock::time_point last_progress;

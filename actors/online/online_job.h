@@ -21,9 +21,10 @@ struct OnlineJob : ScoringJob {
   std::shared_ptr<const RankJob> ranking;
   std::uint32_t reference_model = 0;  ///< index into models
 
-  const EngineFactory* engines = nullptr;  ///< opens the policy at each version
-  ModelOptions policy;                     ///< without what is trained
-  GenerationJob generation;                ///< without replicas
+  const EngineFactory* engines = nullptr;       ///< opens the policy at each version
+  ModelOptions policy;                          ///< without what is trained
+  std::shared_ptr<const GenerationModel> base;  ///< of it, without experts
+  GenerationJob generation;                     ///< without replicas
   std::vector<std::string> generator_devices;
   std::uint64_t max_staleness = 0;
   std::string weights_dir;

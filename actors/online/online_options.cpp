@@ -17,7 +17,9 @@ void add_online_options(OptionTable& section, OnlineConfig& config) {
   section.integer("max_staleness", &config.max_staleness, 0, 1 << 16,
                   "Steps between the weights that write a round and those it trains; 0: "
                   "synchronous");
-  section.integer("generators", &config.generators, 1, 4096, "Generators that share each round");
+  section.integer("generators", &config.generators, 0, 4096,
+                  "Generators of this process that share each round; 0: only those of workers that "
+                  "listen lets in");
   section.integer("generator_threads", &config.generator_threads, 1, 4096,
                   "Threads of one generator's step, CPU");
   section.text("generator_device", &config.generator_device, "DEVICE",

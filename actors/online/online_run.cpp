@@ -10,6 +10,7 @@
 #include "actors/learning/score_models.h"
 #include "actors/online/online_coordinator.h"
 #include "actors/online/online_plan.h"
+#include "actors/online/remote_policy.h"
 #include "actors/rank_plan.h"
 #include "actors/rank_summary.h"
 #include "actors/row_lines.h"
@@ -101,8 +102,9 @@ void fill_generation(const OnlineConfig& config, const EngineFactory& engines, O
   base.helpfulness_adapter.clear();
   GenerationJob& generation = job.generation;
   generation.prompt_template = job.templates.front();
-  generation.responses = response_options(config.sampling, *engines.load_generation_model(base),
-                                          generation.prompt_template.get());
+  job.base = engines.load_generation_model(base);
+  generation.responses =
+      response_options(config.sampling, *job.base, generation.prompt_template.get());
   generation.responses.max_length = job.max_length;
   generation.limits.num_threads = config.generator_threads;
   generation.num_generators = static_cast<std::uint32_t>(config.generators);
@@ -196,6 +198,8 @@ std::shared_ptr<OnlineJob> make_job(const OnlineConfig& config, const LearningFo
   job->engines = &engines;
   job->max_length = config.training.compute.max_length;
   job->task_deadline_seconds = config.training.task_deadline_seconds;
+  require(config.generators > 0 || !config.training.remote.listen.empty(), ErrorCode::kConfig,
+          "online.generators is 0, and nobody else can write; give --listen for workers");
   job->max_staleness = static_cast<std::uint64_t>(config.max_staleness);
   job->weights_dir = folder.file("weights");
   job->rounds_dir = folder.file("rounds");
@@ -221,7 +225,13 @@ int run_online(OnlineConfig config, const std::string& resolved, const EngineFac
   const std::string started = utc_now();
   const auto job = make_job(config, folder, engines);
   make_directories(job->rounds_dir);
+  const auto remote = make_remote_job(training.remote);
   const auto resources = prepare(config, folder, resolved, engines, *job);
+  if (remote) {
+    identify(*remote, folder.dir);
+    remote->policy = remote_policy(*job);
+    job->remote = remote;
+  }
   const OnlineOutcome outcome = run_online_job(job, resources);
   if (outcome.error) throw Error(*outcome.error);
   write_online_manifest(config, *job, started);

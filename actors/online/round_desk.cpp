@@ -93,12 +93,13 @@ std::shared_ptr<const TokenizedBlock> RoundDesk::open_block(Round& round, std::u
 std::shared_ptr<const TokenizedBlock> RoundDesk::add(const RoundPartGenerated& part) {
   const std::uint64_t wanted = job_->version_of(part.round);
   require(part.version == wanted, ErrorCode::kStalePolicy,
-          "generator " + std::to_string(part.generator) + " wrote round " +
-              std::to_string(part.round) + " with weights of version " +
-              std::to_string(part.version) + ", wanted " + std::to_string(wanted));
+          part.generator + " wrote round " + std::to_string(part.round) +
+              " with weights of version " + std::to_string(part.version) + ", wanted " +
+              std::to_string(wanted));
   Round& round = rounds_[part.round];
   round.rows.insert(round.rows.end(), part.rows->begin(), part.rows->end());
-  if (++round.num_parts < job_->generation.num_generators) return nullptr;
+  const std::size_t num_prompts = BatchPlan(job_->learner.batches).rows_of(part.round).size();
+  if (round.rows.size() < num_prompts) return nullptr;
   return open_block(round, 2 * part.round, candidates_block(part.round, round));
 }
 

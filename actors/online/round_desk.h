@@ -19,7 +19,7 @@ class RoundDesk {
  public:
   explicit RoundDesk(std::shared_ptr<const OnlineJob> job);
 
-  /// @return the round's candidates once all generators have written theirs.
+  /// A part, once. @return the round's candidates once all of its prompts have theirs.
   /// @throws Error(kStalePolicy) for candidates of other weights than the round's.
   std::shared_ptr<const TokenizedBlock> add(const RoundPartGenerated& part);
 
@@ -37,7 +37,6 @@ class RoundDesk {
  private:
   struct Round {
     std::vector<WrittenRow> rows;  ///< [prompt of the round], as parts come in
-    std::uint32_t num_parts = 0;
     std::map<std::uint64_t, std::shared_ptr<const TokenizedBlock>> blocks;
     std::map<std::uint64_t, KnownScores> scores;
     std::vector<TrainingRow> pairs;

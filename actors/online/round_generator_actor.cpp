@@ -3,6 +3,7 @@
 
 #include "actors/error_boundary.h"
 #include "actors/generation/generation_worker.h"
+#include "actors/online/written_rows.h"
 
 namespace midpo {
 namespace {
@@ -19,47 +20,36 @@ void load(Pointer self, const PublishedWeights& weights) {
       policy_at(*state.job, weights.path, devices[state.index % devices.size()]));
   state.version = weights.version;
   state.activity->set_version(state.version);
-  self->send(state.coordinator, WeightsAreLive{state.index, state.version});
+  self->send(state.coordinator,
+             WeightsAreLive{state.index, state.version, state.model->info().content.hex()});
 }
 
-/// The generation job of one round: the job's, with this version's model and the round's draws.
-std::shared_ptr<const GenerationJob> round_job(const RoundGeneratorState& state,
-                                               std::uint64_t round) {
-  auto job = std::make_shared<GenerationJob>(state.job->generation);
-  job->replicas = {state.model};
-  job->responses.seed += round;
-  return job;
-}
-
-std::vector<WrittenRow> write_share(const RoundGeneratorState& state, std::uint64_t round) {
+std::vector<WrittenRow> write_part(const RoundGeneratorState& state, const RoundPart& part) {
   const OnlineJob& job = *state.job;
-  const auto generation = round_job(state, round);
+  const auto generation = round_generation(job, state.model, part.round);
+  const std::string model = state.model->info().content.hex();
   GenerationWorker worker(generation, 0);
-  const std::vector<std::uint64_t> prompts = BatchPlan(job.learner.batches).rows_of(round);
-  for (std::size_t i = state.index; i < prompts.size(); i += job.generation.num_generators) {
-    worker.submit(
-        std::make_shared<PromptRow>(make_prompt_row(*generation, job.prompts[prompts[i]])));
+  for (const std::uint64_t prompt : part.prompts) {
+    worker.submit(std::make_shared<PromptRow>(make_prompt_row(*generation, job.prompts[prompt])));
   }
   std::vector<WrittenRow> rows;
   while (!worker.is_idle()) {
     for (GeneratedRow& row : worker.step()) {
-      std::string json = generated_line(*generation, row);
-      json.pop_back();
-      rows.push_back({std::move(row), std::move(json)});
+      rows.push_back(written_row(*generation, std::move(row), model));
     }
   }
   return rows;
 }
 
-void generate(Pointer self, const GenerateRound& order) {
+void generate(Pointer self, const GeneratePart& order) {
   RoundGeneratorState& state = self->state;
+  const RoundPart& part = order.part;
   load(self, order.weights);
-  const std::uint64_t share =
-      state.job->learner.batches.batch_size / state.job->generation.num_generators;
-  const Activity::Busy busy = state.activity->busy("generate", share);
-  auto rows = std::make_shared<std::vector<WrittenRow>>(write_share(state, order.round));
-  self->send(state.desk,
-             RoundPartGenerated{order.round, state.index, state.version, std::move(rows)});
+  const Activity::Busy busy = state.activity->busy("generate", part.prompts.size());
+  auto rows = std::make_shared<std::vector<WrittenRow>>(write_part(state, part));
+  self->send(state.desk, RoundPartGenerated{part.round, "generator " + std::to_string(state.index),
+                                            state.version, std::move(rows)});
+  self->send(state.coordinator, PartGenerated{state.index, part.id});
 }
 
 }  // namespace
@@ -89,7 +79,7 @@ RoundGeneratorActor::behavior_type round_generator_actor(Pointer self,
   state.desk = std::move(desk);
   state.activity = std::make_unique<Activity>("generator " + std::to_string(index));
   return {
-      [self](const GenerateRound& order) { generate(self, order); },
+      [self](const GeneratePart& order) { generate(self, order); },
       [self](Stop) { self->quit(); },
   };
 }

@@ -3,7 +3,6 @@
 
 #include <charconv>
 #include <filesystem>
-#include <set>
 
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/atomic_folder.h"
@@ -17,28 +16,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "version-";
 
 }  // namespace
-
-ContentHash hash_folder(const std::string& path) {
-  std::set<fs::path> files;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
-    if (entry.is_regular_file()) files.insert(entry.path());
-  }
-  require(!error && !files.empty(), ErrorCode::kStorage, path + ": holds no published weights");
-  ContentHasher hasher;
-  for (const fs::path& file : files) {
-    hasher.update(file.filename().string());
-    hasher.update(sha256_of_file(file.string()));
-  }
-  return hasher.digest();
-}
-
-void verify_weights(const PublishedWeights& weights) {
-  const ContentHash found = hash_folder(weights.path);
-  require(found == weights.hash, ErrorCode::kStalePolicy,
-          weights.path + ": is " + found.hex() + ", but version " +
-              std::to_string(weights.version) + " was published as " + weights.hash.hex());
-}
 
 WeightsShelf::WeightsShelf(std::string dir) : dir_(std::move(dir)) { make_directories(dir_); }
 

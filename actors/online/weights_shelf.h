@@ -6,22 +6,10 @@
 #include <map>
 #include <string>
 
+#include "actors/published_weights.h"
 #include "models/learner.h"
-#include "runtime/core/hash.h"
 
 namespace midpo {
-
-struct PublishedWeights {
-  std::uint64_t version = 0;  ///< optimizer steps behind it
-  std::string path;
-  ContentHash hash;
-};
-
-/// Hash of the names and bytes of a folder's files. @throws Error(kStorage).
-ContentHash hash_folder(const std::string& path);
-
-/// @throws Error(kStalePolicy) unless the folder still is what was published.
-void verify_weights(const PublishedWeights& weights);
 
 class WeightsShelf {
  public:

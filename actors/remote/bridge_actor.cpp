@@ -5,8 +5,9 @@
 #include <cmath>
 
 #include "actors/error_boundary.h"
-#include "actors/model_options.h"
+#include "actors/remote/bridge_welcome.h"
 #include "actors/remote/remote_job.h"
+#include "runtime/flow/part_desk.h"
 #include "runtime/observe/log.h"
 
 namespace midpo {
@@ -21,27 +22,6 @@ constexpr std::chrono::milliseconds kTick{20};
 constexpr std::chrono::seconds kStopLimit{3};
 /// Messages on the desk; what comes on top is dropped and will be sent again.
 constexpr std::size_t kMaxMailbox = 8192;
-
-Welcome make_welcome(const ScoringJob& job) {
-  Welcome welcome;
-  for (const JobModel& model : job.models) {
-    const ModelInfo& info = model.replicas.front()->info();
-    welcome.models.push_back({std::string(role_name(model.role)), model.path, info.content.hex(),
-                              std::string(dtype_name(info.dtype)), info.numerics});
-  }
-  welcome.task_deadline_ms = static_cast<std::uint32_t>(1000.0 * job.task_deadline_seconds);
-  return welcome;
-}
-
-WorkerTableOptions table_options(const ScoringJob& job) {
-  WorkerTableOptions options;
-  options.job = job.remote->id;
-  options.epoch = job.remote->epoch;
-  options.welcome = make_welcome(job);
-  options.numerics = options.welcome.models.front().numerics;
-  options.max_credits = 1024;
-  return options;
-}
 
 /// The endpoint's thread hands over and goes on; the bound keeps a flood out of memory.
 ServerEndpoint::Arrival mailbox_of(const BridgeActor& me,
@@ -138,11 +118,18 @@ void dismiss(Pointer self) {
   flush(self);
 }
 
+std::string text_of(const std::vector<std::string>& roles) {
+  std::string text;
+  for (const std::string& role : roles) text += (text.empty() ? "" : ",") + role;
+  return text;
+}
+
 void note(Pointer self, const WorkerJoined& joined) {
   self->state.desks[joined.worker].name = joined.hello.name;
   log::info("worker_joined", {{"worker", joined.hello.name},
                               {"host", joined.hello.host},
                               {"pid", joined.hello.pid},
+                              {"roles", text_of(joined.roles)},
                               {"lanes", static_cast<std::uint64_t>(joined.hello.num_lanes)}});
   if (self->state.is_dismissed) dismiss(self);  // it came too late
 }
@@ -152,10 +139,21 @@ void note(Pointer, const WorkerRefused& refused) {
 }
 
 void note(Pointer self, const WorkerReady& ready) {
-  const std::string& name = self->state.desks[ready.worker].name;
-  log::info("worker_ready",
-            {{"worker", name}, {"credits", static_cast<std::uint64_t>(ready.credits)}});
-  self->send(self->state.desk, ScorerJoined{ready.worker, ready.credits, name});
+  BridgeState& state = self->state;
+  const std::string& name = state.desks[ready.worker].name;
+  log::info("worker_ready", {{"worker", name},
+                             {"credits", static_cast<std::uint64_t>(ready.credits)},
+                             {"parts", static_cast<std::uint64_t>(ready.prompt_credits)}});
+  if (ready.credits > 0) self->send(state.desk, ScorerJoined{ready.worker, ready.credits, name});
+  if (ready.prompt_credits > 0) {
+    self->send(state.generators, GeneratorJoined{ready.worker, ready.prompt_credits, name});
+  }
+}
+
+void note(Pointer self, const PromptsDone& done) {
+  self->send(
+      self->state.generators,
+      PromptsWritten{done.worker, done.task, std::make_shared<const PromptResult>(done.result)});
 }
 
 void note(Pointer self, const TaskDone& done) {
@@ -178,8 +176,15 @@ void note(Pointer self, const TaskDone& done) {
   self->send(state.desk, PullWork{done.worker});
 }
 
+bool is_part(std::uint64_t task) { return task >= PartDesk::kFirstId; }
+
 void note(Pointer self, const TaskFailed& failed) {
   BridgeState& state = self->state;
+  if (is_part(failed.task)) {
+    self->send(state.generators,
+               PromptsFailed{failed.worker, failed.task, failed.failure.code, failed.failure.text});
+    return;
+  }
   take_back(state, failed.worker, failed.task);
   self->send(state.desk,
              TileFailed{failed.task, failed.worker, failed.failure.code, failed.failure.text});
@@ -195,15 +200,27 @@ void note(Pointer self, const WorkerLost& lost) {
   state.desks.erase(lost.worker);
   for (const std::uint64_t task : lost.tasks) forget_holder(state, task);
   self->send(state.desk, ScorerLeft{lost.worker, lost.reason});
+  if (state.generators) self->send(state.generators, GeneratorLeft{lost.worker});
 }
 
 void note(Pointer self, const TaskSuspected& suspected) {
+  if (is_part(suspected.task)) {
+    self->send(self->state.generators, PromptsFailed{0, suspected.task, ErrorCode::kData,
+                                                     "it ends the process that writes it"});
+    return;
+  }
   self->state.suspects.insert(suspected.task);
   self->send(self->state.desk, TileFailed{suspected.task, 0, ErrorCode::kData,
                                           "it ends the process that computes it", true});
 }
 
-void note(Pointer, const WeightsConfirmed&) {}
+void note(Pointer self, const WeightsConfirmed& confirmed) {
+  const Confirm& confirm = confirmed.confirm;
+  log::debug("weights_live",
+             {{"worker", self->state.desks[confirmed.worker].name}, {"version", confirm.version}});
+  self->send(self->state.generators,
+             WeightsAreLive{confirmed.worker, confirm.version, confirm.model});
+}
 
 void note_all(Pointer self, const std::vector<WorkerEvent>& events) {
   for (const WorkerEvent& event : events) {
@@ -232,6 +249,17 @@ void give(Pointer self, const RemoteTile& tile) {
   if (desk == self->state.desks.end()) return;  // gone, and reported as such
   desk->second.waiting.push_back(tile.order);
   advance(self->state, tile.worker);
+  flush(self);
+}
+
+void publish(Pointer self, const PublishVersion& published) {
+  self->state.table->publish(published.version, published.oldest);
+  flush(self);
+}
+
+void give(Pointer self, const RemotePrompts& order) {
+  // A worker that is gone has been reported as such: its parts are free again.
+  self->state.table->assign(order.worker, order.part, order.attempt, order.task, Clock::now());
   flush(self);
 }
 
@@ -283,7 +311,8 @@ void stop(Pointer self) {
 }  // namespace
 
 BridgeActor::behavior_type bridge_actor(Pointer self, std::shared_ptr<const ScoringJob> job,
-                                        ScoreDesk desk, StoreActor store) {
+                                        ScoreDesk desk, StoreActor store,
+                                        GeneratorDesk generators) {
   install_error_boundary(self);
   BridgeState& state = self->state;
   state.table = std::make_unique<WorkerTable>(table_options(*job));
@@ -291,6 +320,7 @@ BridgeActor::behavior_type bridge_actor(Pointer self, std::shared_ptr<const Scor
   state.job = std::move(job);
   state.desk = std::move(desk);
   state.store = std::move(store);
+  state.generators = std::move(generators);
   self->send(self, BridgeTick{});
   return {
       [self](const WireArrived& arrived) { receive(self, arrived); },
@@ -299,6 +329,8 @@ BridgeActor::behavior_type bridge_actor(Pointer self, std::shared_ptr<const Scor
       },
       [self](BridgeTick) { tick(self); },
       [self](const RemoteTile& tile) { give(self, tile); },
+      [self](const PublishVersion& published) { publish(self, published); },
+      [self](const RemotePrompts& order) { give(self, order); },
       [self](DismissWorkers) { dismiss(self); },
       [self](ReportWaits) { report(self->state); },
       [self](Stop) { stop(self); },

@@ -37,6 +37,7 @@ struct BridgeState {
   std::shared_ptr<const ScoringJob> job;
   ScoreDesk desk;
   StoreActor store;
+  GeneratorDesk generators;  ///< null: the job has no rounds written
   std::unique_ptr<WorkerTable> table;
   std::map<std::uint64_t, Tile> tiles;  ///< [task]
   std::map<WorkerId, Desk> desks;
@@ -51,11 +52,11 @@ struct BridgeState {
 };
 
 /// The workers of other processes, as the crew sees scorers: turns tiles into messages and results
-/// into TileScored, and tells the desk who joins and leaves. Which tile goes where is the crew's;
-/// who is alive is the WorkerTable's. Detached: it decodes what arrives and waits for its I/O
-/// thread at the end.
+/// into TileScored, and tells the desk who joins and leaves; likewise as an online coordinator sees
+/// generators. Which task goes where is theirs; who is alive is the WorkerTable's. Detached: it
+/// decodes what arrives and waits for its I/O thread at the end.
 BridgeActor::behavior_type bridge_actor(BridgeActor::stateful_pointer<BridgeState> self,
                                         std::shared_ptr<const ScoringJob> job, ScoreDesk desk,
-                                        StoreActor store);
+                                        StoreActor store, GeneratorDesk generators);
 
 }  // namespace midpo

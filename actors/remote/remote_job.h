@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "runtime/transport/endpoint_options.h"
+#include "runtime/transport/message_bodies.h"
 
 namespace midpo {
 
@@ -17,6 +19,8 @@ struct RemoteJob {
   ServerOptions server;
   std::string id;  ///< of the run folder: names the job on the wire
   std::uint64_t epoch = 1;
+  /// What generators of other processes need; empty: the job has no work for them.
+  std::vector<RemoteModel> policy;
   std::chrono::duration<double> wait_limit{600.0};  ///< without any scorer at all
 };
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/remote/worker_actor.h"
 
-#include <unistd.h>
-
-#include <random>
-
 #include "actors/error_boundary.h"
 #include "actors/remote/lane_actor.h"
+#include "actors/remote/worker_hello.h"
 #include "actors/stop_request.h"
 #include "runtime/observe/log.h"
+#include "runtime/transport/worker_roles.h"
 
 namespace midpo {
 namespace {
@@ -22,31 +20,6 @@ constexpr std::chrono::milliseconds kEndLimit{2000};
 constexpr std::chrono::milliseconds kEndDelay{100};
 /// Tasks a lane holds at once: one computed, one on its desk.
 constexpr std::uint32_t kCreditsPerLane = 2;
-
-std::uint64_t random_number() {
-  std::random_device entropy;
-  return std::uint64_t{entropy()} << 32 | entropy();
-}
-
-std::string host_name() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
-}
-
-WorkerSessionOptions session_options(const WorkerConfig& config) {
-  WorkerSessionOptions options;
-  options.seed = random_number();
-  options.hello.version = MIDPO_VERSION;
-  options.hello.name = config.name;
-  options.hello.instance = random_number();
-  options.hello.host = host_name();
-  options.hello.pid = static_cast<std::uint64_t>(getpid());
-  options.hello.devices = config.devices;
-  options.hello.roles = {"scorer"};
-  options.hello.num_lanes = config.num_lanes;
-  return options;
-}
 
 void put_on_wire(Pointer self, std::vector<Frame> wire) {
   WorkerState& state = self->state;
@@ -67,13 +40,39 @@ void flush(Pointer self) {
   }
 }
 
+template <typename Result>
+void say(WorkerSession& session, const TaskGiven& given, const Result& result) {
+  session.finish(given.session, given.task, given.attempt, result);
+}
+
+void say(WorkerSession& session, const TaskGiven& given, const Failure& failure) {
+  session.fail(given.session, given.task, given.attempt, failure);
+}
+
+/// What a task is computed with. @throws Error(kTransport) for weights that are not here any more.
+ComputeTask order_for(const WorkerState& state, std::shared_ptr<const TaskGiven> given) {
+  ComputeTask order{std::move(given), state.models, nullptr, state.is_void};
+  const auto* prompts = std::get_if<PromptTask>(&order.given->body);
+  if (prompts == nullptr) return order;
+  const auto version = state.versions.find(prompts->version);
+  require(version != state.versions.end(), ErrorCode::kTransport,
+          "weights of version " + std::to_string(prompts->version) + " are not needed any more");
+  order.policy = version->second;
+  return order;
+}
+
 void hand_out(Pointer self) {
   WorkerState& state = self->state;
   while (!state.idle_lanes.empty() && !state.tasks.empty() && !state.is_leaving) {
-    const std::uint32_t lane = *state.idle_lanes.begin();
-    state.idle_lanes.erase(lane);
-    self->send(state.lanes[lane], ComputeTask{state.tasks.front(), state.models});
+    const auto given = state.tasks.front();
     state.tasks.pop_front();
+    try {
+      const std::uint32_t lane = *state.idle_lanes.begin();
+      self->send(state.lanes[lane], order_for(state, given));
+      state.idle_lanes.erase(lane);
+    } catch (const Error& error) {
+      say(*state.session, *given, Failure{error.code(), error.what()});
+    }
   }
 }
 
@@ -97,16 +96,27 @@ void begin_leaving(Pointer self, std::optional<Error> error) {
 }
 
 void report_ready(WorkerState& state) {
+  const auto& roles = state.models->roles;
   Ready ready;
-  ready.credits = kCreditsPerLane * state.config.num_lanes;
-  for (const auto& replicas : state.models->replicas) {
-    const ModelInfo& info = replicas.front()->info();
-    ready.models.push_back({info.content.hex(), info.numerics});
-  }
+  const bool scores = has_role(roles, worker_role::kScorer);
+  const bool writes = has_role(roles, worker_role::kGenerator);
+  ready.credits = scores ? kCreditsPerLane * state.config.num_lanes : 0;
+  ready.prompt_credits = writes ? state.config.num_lanes : 0;
+  ready.models = state.models->loaded;
   state.session->ready(state.offer->session, ready);
   state.is_ready = true;
-  log::info("ready",
-            {{"job", state.offer->job}, {"credits", static_cast<std::uint64_t>(ready.credits)}});
+  log::info("ready", {{"job", state.offer->job},
+                      {"credits", static_cast<std::uint64_t>(ready.credits)},
+                      {"parts", static_cast<std::uint64_t>(ready.prompt_credits)}});
+}
+
+/// What this worker is to the job on offer.
+std::vector<std::string> shared_roles(const WorkerState& state) {
+  std::vector<std::string> roles;
+  for (const std::string& role : state.offer->welcome.roles) {
+    if (has_role(state.config.roles, role)) roles.push_back(role);
+  }
+  return roles;
 }
 
 /// Ready if what is loaded is what is wanted; else the loader begins, once at a time. Lanes that
@@ -116,19 +126,24 @@ void take_offer(Pointer self) {
   if (!state.offer || state.is_ready || state.is_loading || state.is_leaving) return;
   if (state.idle_lanes.size() < state.lanes.size()) return;
   const auto& wanted = state.offer->welcome.models;
-  if (state.models && state.models->wanted == wanted) {
+  const std::vector<std::string> roles = shared_roles(state);
+  if (state.models && state.models->wanted == wanted && state.models->roles == roles) {
     report_ready(state);
     return;
   }
   state.models.reset();
   state.is_loading = true;
-  self->send(state.loader, LoadModels{std::make_shared<const std::vector<RemoteModel>>(wanted)});
+  self->send(state.loader,
+             LoadModels{std::make_shared<const std::vector<RemoteModel>>(wanted), roles});
 }
 
 void note(Pointer self, const JobOffered& offer) {
   log::info("joined", {{"job", offer.job}});
-  self->state.offer = offer;
-  self->state.is_ready = false;
+  WorkerState& state = self->state;
+  state.offer = offer;
+  state.is_ready = false;
+  state.is_void = std::make_shared<std::atomic<bool>>(false);
+  state.versions.clear();
   take_offer(self);
 }
 
@@ -137,7 +152,14 @@ void note(Pointer self, const TaskGiven& given) {
   hand_out(self);
 }
 
-void note(Pointer, const WeightsGiven&) {}
+void note(Pointer self, const WeightsGiven& given) {
+  WorkerState& state = self->state;
+  const auto weights = state.inbox.take(given.piece, given.is_whole);
+  if (!weights) return;
+  state.inbox.forget_before(given.piece.oldest);
+  state.versions.erase(state.versions.begin(), state.versions.lower_bound(given.piece.oldest));
+  self->send(state.loader, LoadVersion{given.session, state.models, *weights});
+}
 
 void note(Pointer self, const DrainAsked&) { begin_leaving(self, std::nullopt); }
 
@@ -145,6 +167,7 @@ void note(Pointer self, const SessionLost& lost) {
   log::warn("session_lost", {{"reason", lost.reason}});
   self->state.tasks.clear();
   self->state.offer.reset();
+  *self->state.is_void = true;
 }
 
 void note(Pointer self, const SessionOver& over) {
@@ -182,16 +205,29 @@ void note_models(Pointer self, const ModelsLoaded& loaded) {
   flush(self);
 }
 
+/// The version waits beside the others until a task asks for it: no sequence mixes two.
+void note_version(Pointer self, const VersionLoaded& loaded) {
+  WorkerState& state = self->state;
+  if (!state.offer || loaded.session != state.offer->session) return;
+  if (loaded.error) {
+    begin_leaving(self, loaded.error);
+  } else {
+    const PolicyVersion& version = *loaded.version;
+    state.versions[version.version] = loaded.version;
+    const std::string model = version.replicas.front()->info().content.hex();
+    log::info("weights_live", {{"version", version.version}, {"model", model}});
+    state.session->confirm(loaded.session, {version.version, version.content, model});
+  }
+  flush(self);
+}
+
 void note_computed(Pointer self, const TaskComputed& computed) {
   WorkerState& state = self->state;
   const TaskGiven& given = *computed.given;
-  if (const auto* result = std::get_if<TileResult>(computed.answer.get())) {
-    state.session->finish(given.session, given.task, given.attempt, *result);
-  } else {
-    const auto& failure = std::get<Failure>(*computed.answer);
-    log::warn("tile_failed", {{"reason", failure.text}});
-    state.session->fail(given.session, given.task, given.attempt, failure);
+  if (const auto* failure = std::get_if<Failure>(computed.answer.get())) {
+    log::warn("task_failed", {{"reason", failure->text}});
   }
+  std::visit([&](const auto& answer) { say(*state.session, given, answer); }, *computed.answer);
   ++state.num_computed;
   state.idle_lanes.insert(computed.lane);
   take_offer(self);
@@ -228,7 +264,7 @@ void check_patience(Pointer self) {
 
 void end(Pointer self) {
   WorkerState& state = self->state;
-  log::info("left", {{"tiles", state.num_computed}});
+  log::info("left", {{"tasks", state.num_computed}});
   for (const LaneActor& lane : state.lanes) self->send(lane, Stop{});
   self->send(state.loader, Stop{});
   caf::anon_send(state.listener, WorkerEnded{state.error});
@@ -288,6 +324,7 @@ WorkerActor::behavior_type worker_actor(Pointer self, const WorkerConfig& config
       [self](const WireDelayed& delayed) { self->state.endpoint->send(delayed.wire); },
       [self](WorkerTick) { tick(self); },
       [self](const ModelsLoaded& loaded) { note_models(self, loaded); },
+      [self](const VersionLoaded& loaded) { note_version(self, loaded); },
       [self](const TaskComputed& computed) { note_computed(self, computed); },
   };
 }

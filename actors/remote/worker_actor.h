@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 
 #include "actors/remote/test_faults.h"
+#include "actors/remote/weights_inbox.h"
 #include "actors/remote/worker_messages.h"
 #include "actors/stop_request.h"
 #include "runtime/transport/client_endpoint.h"
@@ -21,6 +24,10 @@ struct WorkerState {
   std::unique_ptr<WorkerSession> session;
   std::optional<JobOffered> offer;             ///< of the present session
   std::shared_ptr<const WorkerModels> models;  ///< kept over sessions
+  WeightsInbox inbox;
+  std::map<std::uint64_t, std::shared_ptr<const PolicyVersion>> versions;  ///< of this session
+  /// Set when the present session ends: what is computed for it need not be finished.
+  std::shared_ptr<std::atomic<bool>> is_void = std::make_shared<std::atomic<bool>>(false);
   bool is_loading = false;
   ReportRequests reports;
   bool is_ready = false;  ///< for the present session

@@ -15,8 +15,9 @@ namespace midpo {
 struct WorkerConfig {
   ClientOptions connection;
   std::string name;                  ///< the same over restarts, another than any other worker's
+  std::vector<std::string> roles;    ///< offered: see runtime/transport/worker_roles.h
   std::vector<std::string> devices;  ///< cpu, or cuda:N ...
-  std::uint32_t num_lanes = 1;       ///< tiles computed side by side
+  std::uint32_t num_lanes = 1;       ///< tasks computed side by side
   bool allow_pickle = false;
   /// A model that the coordinator found under the first path is here under the second.
   std::vector<std::pair<std::string, std::string>> model_map;

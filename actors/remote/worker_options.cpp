@@ -3,9 +3,12 @@
 
 #include <unistd.h>
 
+#include <sstream>
+
 #include "actors/model_options.h"
 #include "runtime/core/error.h"
 #include "runtime/observe/log.h"
+#include "runtime/transport/worker_roles.h"
 
 namespace midpo {
 namespace {
@@ -22,6 +25,20 @@ std::pair<std::string, std::string> parse_mapping(const std::string& text) {
   require(is_mapping, ErrorCode::kConfig,
           "model_map is '" + text + "', must be FROM=TO: the coordinator's path, and this host's");
   return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+/// "scorer,generator" -> one entry each, in the order of the list of roles.
+std::vector<std::string> parse_roles(const std::string& text) {
+  std::vector<std::string> roles;
+  std::istringstream entries(text);
+  for (std::string entry; std::getline(entries, entry, ',');) {
+    const bool is_known = entry == worker_role::kScorer || entry == worker_role::kGenerator;
+    require(is_known && !has_role(roles, entry), ErrorCode::kConfig,
+            "roles is '" + text + "', must be some of scorer and generator, each once");
+    roles.push_back(entry);
+  }
+  require(!roles.empty(), ErrorCode::kConfig, "roles is empty: the worker would do nothing");
+  return roles;
 }
 
 }  // namespace
@@ -42,9 +59,11 @@ void add_worker_options(OptionTable& table, WorkerArguments& arguments) {
   table.text("name", &arguments.name, "NAME",
              "The same over restarts, and no other worker's; default: HOST-PID");
   table.group("Computing");
+  table.text("roles", &arguments.roles, "ROLES",
+             "What to do for the job, where it has such work: scorer, generator");
   table.text("device", &arguments.device, "DEVICE", "cpu, cuda:0, or several: cuda:0,cuda:1");
   table.integer("threads", &arguments.threads, 0, 1024,
-                "Tiles computed side by side; 0: one per core (CPU), two per device");
+                "Tasks computed side by side; 0: one per core (CPU), two per device");
   table.text_list("model_map", &arguments.model_map, "FROM=TO",
                   "A model that the job has in FROM is in TO here (folders above it, too)");
   table.flag("allow_pickle", &arguments.allow_pickle,
@@ -67,6 +86,7 @@ WorkerConfig make_worker_config(const WorkerArguments& arguments) {
   ComputeConfig compute;
   compute.device = arguments.device;
   config.devices = device_list(compute);
+  config.roles = parse_roles(arguments.roles);
   const std::size_t automatic = arguments.device == "cpu" ? num_cores() : 2 * config.devices.size();
   config.num_lanes = static_cast<std::uint32_t>(
       arguments.threads > 0 ? static_cast<std::size_t>(arguments.threads) : automatic);

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -37,6 +38,19 @@ std::string ContentHash::hex() const {
   std::snprintf(text.data(), text.size(), "%016llx%016llx", static_cast<unsigned long long>(high),
                 static_cast<unsigned long long>(low));
   return text.data();
+}
+
+ContentHash ContentHash::from_hex(std::string_view text) {
+  ContentHash hash;
+  const auto read = [&](std::size_t begin, std::uint64_t& word) {
+    const char* first = text.data() + begin;
+    const auto [stop, failure] = std::from_chars(first, first + 16, word, 16);
+    return failure == std::errc() && stop == first + 16;
+  };
+  const bool is_hash =
+      text.size() == 32 && read(0, hash.high) && read(16, hash.low) && hash.hex() == text;
+  require(is_hash, ErrorCode::kData, "'" + std::string(text) + "' is no hash of 32 hex digits");
+  return hash;
 }
 
 ContentHash content_hash(const void* data, std::size_t size_bytes) {

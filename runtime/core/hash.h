@@ -17,6 +17,8 @@ struct ContentHash {
 
   /// 32 lower-case hex digits, high half first.
   std::string hex() const;
+  /// What hex() says. @throws Error(kData) for anything else.
+  static ContentHash from_hex(std::string_view text);
 
   auto operator<=>(const ContentHash&) const = default;
 };

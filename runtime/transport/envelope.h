@@ -14,24 +14,26 @@ namespace midpo {
 /// The whole protocol between a coordinator and its workers. W: sent by workers, C: by the
 /// coordinator, B: by both.
 enum class MessageKind : std::uint8_t {
-  kHello = 1,      ///< W: who I am, what I can do
-  kWelcome = 2,    ///< C: the job and its models
-  kReady = 3,      ///< W: models are loaded and verified; `credits` tasks may come
-  kTask = 4,       ///< C: rows to compute
-  kResult = 5,     ///< W: their values
-  kFailure = 6,    ///< W: a task that failed, and why
-  kHeartbeat = 7,  ///< B: I live; carries acknowledgements
-  kDrain = 8,      ///< C: finish what you hold, then leave
-  kGoodbye = 9,    ///< B: I leave; nothing more comes
-  kRefusal = 10,   ///< C: you cannot join, and why
-  kWeights = 11,   ///< C: a new version of published weights
-  kConfirm = 12,   ///< W: that version is live here
-  kReset = 13,     ///< C: the session named is over; begin a new one
+  kHello = 1,       ///< W: who I am, what I can do
+  kWelcome = 2,     ///< C: the job and its models
+  kReady = 3,       ///< W: models are loaded and verified; `credits` tasks may come
+  kTask = 4,        ///< C: rows to compute
+  kResult = 5,      ///< W: their values
+  kFailure = 6,     ///< W: a task that failed, and why
+  kHeartbeat = 7,   ///< B: I live; carries acknowledgements
+  kDrain = 8,       ///< C: finish what you hold, then leave
+  kGoodbye = 9,     ///< B: I leave; nothing more comes
+  kRefusal = 10,    ///< C: you cannot join, and why
+  kWeights = 11,    ///< C: a piece of a new version of published weights
+  kConfirm = 12,    ///< W: that version is here, whole, and may be asked for
+  kReset = 13,      ///< C: the session named is over; begin a new one
+  kPrompts = 14,    ///< C: prompts to write responses to, with a version of the weights
+  kResponses = 15,  ///< W: what was written
 };
 
 /// Fields that a kind does not use are zero.
 struct Envelope {
-  static constexpr std::uint32_t kSchema = 1;
+  static constexpr std::uint32_t kSchema = 2;
 
   MessageKind kind = MessageKind::kHeartbeat;
   std::string job;            ///< hex id of the run, at most 64 characters

@@ -27,6 +27,41 @@ struct ResultHead {
   }
 };
 
+struct PromptHead {
+  std::uint64_t id = 0;
+  std::uint32_t max_new_tokens = 0;
+  std::uint32_t length = 0;
+  static auto fields(auto& self) { return std::tie(self.id, self.max_new_tokens, self.length); }
+};
+
+struct PromptsHead {
+  std::uint64_t version = 0;
+  std::uint64_t seed = 0;
+  std::uint32_t vocab_size = 0;
+  std::uint32_t num_samples = 0;
+  double temperature = 0.0;
+  std::uint32_t top_k = 0;
+  double top_p = 0.0;
+  double repetition_penalty = 0.0;
+  bool wants_log_probs = false;
+  std::vector<std::int32_t> stop_ids;
+  std::vector<PromptHead> prompts;
+  static auto fields(auto& self) {
+    return std::tie(self.version, self.seed, self.vocab_size, self.num_samples, self.temperature,
+                    self.top_k, self.top_p, self.repetition_penalty, self.wants_log_probs,
+                    self.stop_ids, self.prompts);
+  }
+};
+
+struct ResponsesHead {
+  std::vector<std::vector<std::uint32_t>> lengths;  // [prompt][sample]
+  bool has_log_probs = false;
+  double compute_seconds = 0.0;
+  static auto fields(auto& self) {
+    return std::tie(self.lengths, self.has_log_probs, self.compute_seconds);
+  }
+};
+
 struct NamedError {
   std::string code;
   std::string text;
@@ -34,10 +69,18 @@ struct NamedError {
 };
 
 struct WeightsHead {
-  std::string name;
   std::uint64_t version = 0;
+  std::uint64_t oldest = 0;
   std::string content;
-  static auto fields(auto& self) { return std::tie(self.name, self.version, self.content); }
+  std::uint32_t num_files = 0;
+  std::uint32_t file = 0;
+  std::string file_name;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t offset = 0;
+  static auto fields(auto& self) {
+    return std::tie(self.version, self.oldest, self.content, self.num_files, self.file,
+                    self.file_name, self.file_bytes, self.offset);
+  }
 };
 
 std::string where(const Message& message) {
@@ -112,6 +155,46 @@ void write(const TileResult& result, Message& message) {
   message.frames.push_back(std::move(values));
 }
 
+void write(const PromptTask& task, Message& message) {
+  PromptsHead head{task.version,
+                   task.seed,
+                   task.vocab_size,
+                   task.num_samples,
+                   task.temperature,
+                   task.top_k,
+                   task.top_p,
+                   task.repetition_penalty,
+                   task.wants_log_probs,
+                   task.stop_ids,
+                   {}};
+  Frame ids;
+  for (const PromptTask::Prompt& prompt : task.prompts) {
+    head.prompts.push_back(
+        {prompt.id, prompt.max_new_tokens, static_cast<std::uint32_t>(prompt.tokens.size())});
+    append(ids, prompt.tokens);
+  }
+  message.body = pack_strictly(head);
+  message.frames.push_back(std::move(ids));
+}
+
+void write(const PromptResult& result, Message& message) {
+  ResponsesHead head{{}, false, result.compute_seconds};
+  Frame ids;
+  Frame log_probs;
+  for (const auto& samples : result.samples) {
+    auto& lengths = head.lengths.emplace_back();
+    for (const PromptResult::Sample& sample : samples) {
+      lengths.push_back(static_cast<std::uint32_t>(sample.tokens.size()));
+      append(ids, sample.tokens);
+      append(log_probs, sample.log_probs);
+    }
+  }
+  head.has_log_probs = !log_probs.empty();
+  message.body = pack_strictly(head);
+  message.frames.push_back(std::move(ids));
+  message.frames.push_back(std::move(log_probs));
+}
+
 void write(const Failure& failure, Message& message) {
   message.body =
       pack_strictly(NamedError{std::string(error_code_name(failure.code)), failure.text});
@@ -122,9 +205,11 @@ void write(const Refusal& refusal, Message& message) {
       pack_strictly(NamedError{std::string(error_code_name(refusal.code)), refusal.text});
 }
 
-void write(const Weights& weights, Message& message) {
-  message.body = pack_strictly(WeightsHead{weights.name, weights.version, weights.content});
-  message.frames = weights.factors;
+void write(const WeightsPiece& piece, Message& message) {
+  message.body =
+      pack_strictly(WeightsHead{piece.version, piece.oldest, piece.content, piece.num_files,
+                                piece.file, piece.file_name, piece.file_bytes, piece.offset});
+  message.frames.push_back(piece.bytes);
 }
 
 template <typename Body>
@@ -160,6 +245,50 @@ void read(const Message& message, TileResult& result) {
   check(!result.values.empty() && values.is_at_end(), message, "values that belong to no row");
 }
 
+void read(const Message& message, PromptTask& task) {
+  const auto head = read_head<PromptsHead>(message, 1);
+  task = {head.version,
+          head.seed,
+          head.vocab_size,
+          head.num_samples,
+          head.temperature,
+          head.top_k,
+          head.top_p,
+          head.repetition_penalty,
+          head.wants_log_probs,
+          head.stop_ids,
+          {}};
+  check(std::isfinite(task.temperature) && std::isfinite(task.top_p) &&
+            std::isfinite(task.repetition_penalty),
+        message, "a rule that is not finite");
+  FrameReader ids(message.frames.front());
+  for (const PromptHead& prompt : head.prompts) {
+    task.prompts.push_back({prompt.id, prompt.max_new_tokens, {}});
+    check(prompt.length > 0 && ids.take(prompt.length, task.prompts.back().tokens), message,
+          "lengths exceed the ids");
+  }
+  check(!task.prompts.empty() && ids.is_at_end(), message, "ids that belong to no prompt");
+}
+
+void read(const Message& message, PromptResult& result) {
+  const auto head = read_head<ResponsesHead>(message, 2);
+  FrameReader ids(message.frames[0]);
+  FrameReader log_probs(message.frames[1]);
+  result.compute_seconds = head.compute_seconds;
+  check(std::isfinite(head.compute_seconds), message, "a time that is not finite");
+  check(head.has_log_probs == !message.frames[1].empty(), message, "log-probs unlike announced");
+  for (const auto& lengths : head.lengths) {
+    auto& samples = result.samples.emplace_back();
+    for (const std::uint32_t length : lengths) {
+      PromptResult::Sample& sample = samples.emplace_back();
+      check(length > 0 && ids.take(length, sample.tokens), message, "lengths exceed the ids");
+      check(!head.has_log_probs || log_probs.take(length, sample.log_probs), message,
+            "lengths exceed the log-probs");
+    }
+  }
+  check(ids.is_at_end() && log_probs.is_at_end(), message, "ids that belong to no response");
+}
+
 NamedError read_error(const Message& message, ErrorCode& code) {
   auto named = read_head<NamedError>(message, 0);
   code = error_code_from_name(named.code);
@@ -175,9 +304,10 @@ void read(const Message& message, Refusal& refusal) {
   refusal.text = read_error(message, refusal.code).text;
 }
 
-void read(const Message& message, Weights& weights) {
-  const auto head = read_head<WeightsHead>(message, message.frames.size());
-  weights = {head.name, head.version, head.content, message.frames};
+void read(const Message& message, WeightsPiece& piece) {
+  const auto head = read_head<WeightsHead>(message, 1);
+  piece = {head.version,   head.oldest,     head.content, head.num_files,        head.file,
+           head.file_name, head.file_bytes, head.offset,  message.frames.front()};
 }
 
 }  // namespace
@@ -206,11 +336,13 @@ MIDPO_BODY(Welcome)
 MIDPO_BODY(Ready)
 MIDPO_BODY(TileTask)
 MIDPO_BODY(TileResult)
+MIDPO_BODY(PromptTask)
+MIDPO_BODY(PromptResult)
 MIDPO_BODY(Failure)
 MIDPO_BODY(Refusal)
 MIDPO_BODY(Goodbye)
 MIDPO_BODY(Reset)
-MIDPO_BODY(Weights)
+MIDPO_BODY(WeightsPiece)
 MIDPO_BODY(Confirm)
 #undef MIDPO_BODY
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -22,7 +23,7 @@ struct Hello {
   std::uint64_t pid = 0;
   std::string numerics;  ///< library, version, instruction set; empty until a model is loaded
   std::vector<std::string> devices;
-  std::vector<std::string> roles;  ///< offered: scorer, generator, learner
+  std::vector<std::string> roles;  ///< offered: see worker_roles.h
   std::uint32_t num_lanes = 1;     ///< tasks it computes side by side
 
   static auto fields(auto& self) {
@@ -49,13 +50,15 @@ struct RemoteModel {
 /// The job that the worker joins. Tasks carry token ids: no tokenizer is needed.
 struct Welcome {
   static constexpr MessageKind kKind = MessageKind::kWelcome;
+  std::vector<std::string> roles = {"scorer"};  ///< that the job has work for
   std::vector<RemoteModel> models;
   std::uint32_t heartbeat_ms = 1000;   ///< both sides are heard at least this often
   std::uint32_t dead_after_ms = 3000;  ///< of silence
   std::uint32_t task_deadline_ms = 600000;
 
   static auto fields(auto& self) {
-    return std::tie(self.models, self.heartbeat_ms, self.dead_after_ms, self.task_deadline_ms);
+    return std::tie(self.roles, self.models, self.heartbeat_ms, self.dead_after_ms,
+                    self.task_deadline_ms);
   }
   bool operator==(const Welcome&) const = default;
 };
@@ -70,10 +73,13 @@ struct Ready {
     static auto fields(auto& self) { return std::tie(self.content, self.numerics); }
     bool operator==(const Loaded&) const = default;
   };
-  std::uint32_t credits = 2;   ///< tasks it holds at once
-  std::vector<Loaded> models;  ///< as Welcome lists them
+  std::uint32_t credits = 2;         ///< tiles it holds at once; a scorer's
+  std::vector<Loaded> models;        ///< as Welcome lists them; empty: not of its roles
+  std::uint32_t prompt_credits = 0;  ///< prompt tasks it holds at once; a generator's
 
-  static auto fields(auto& self) { return std::tie(self.credits, self.models); }
+  static auto fields(auto& self) {
+    return std::tie(self.credits, self.models, self.prompt_credits);
+  }
   bool operator==(const Ready&) const = default;
 };
 
@@ -94,6 +100,48 @@ struct TileResult {
 
   bool operator==(const TileResult&) const = default;
 };
+
+/// Prompts that get responses, all under the same rules; envelope: task, attempt.
+struct PromptTask {
+  static constexpr MessageKind kKind = MessageKind::kPrompts;
+  struct Prompt {
+    std::uint64_t id = 0;  ///< names its draws
+    std::uint32_t max_new_tokens = 0;
+    std::vector<std::int32_t> tokens;  ///< not empty
+
+    bool operator==(const Prompt&) const = default;
+  };
+  std::uint64_t version = 0;     ///< of the weights that write; the worker has confirmed it
+  std::uint64_t seed = 0;        ///< of the draws
+  std::uint32_t vocab_size = 0;  ///< every token is below it
+  std::uint32_t num_samples = 1;
+  double temperature = 0.0;
+  std::uint32_t top_k = 0;
+  double top_p = 1.0;
+  double repetition_penalty = 1.0;
+  bool wants_log_probs = false;
+  std::vector<std::int32_t> stop_ids;
+  std::vector<Prompt> prompts;
+
+  bool operator==(const PromptTask&) const = default;
+};
+
+struct PromptResult {
+  static constexpr MessageKind kKind = MessageKind::kResponses;
+  struct Sample {
+    std::vector<std::int32_t> tokens;
+    std::vector<float> log_probs;  ///< where asked for: one a token
+
+    bool operator==(const Sample&) const = default;
+  };
+  std::vector<std::vector<Sample>> samples;  ///< [prompt][sample]
+  double compute_seconds = 0.0;
+
+  bool operator==(const PromptResult&) const = default;
+};
+
+/// Why a result cannot be what the task asked for, in words; none if it can.
+std::optional<std::string> flaw_of(const PromptTask& task, const PromptResult& result);
 
 /// A task that could not be computed; the worker lives.
 struct Failure {
@@ -129,25 +177,31 @@ struct Reset {
   bool operator==(const Reset&) const = default;
 };
 
-/// A published version of factors, whole.
-struct Weights {
+/// A piece of a published version of factors, which are files. Versions follow each other, so do
+/// the files of a version, in the order of their names, and the pieces of a file.
+struct WeightsPiece {
   static constexpr MessageKind kKind = MessageKind::kWeights;
-  std::string name;  ///< safety, helpfulness, router
   std::uint64_t version = 0;
-  std::string content;  ///< hash of the factors
-  std::vector<Frame> factors;
+  std::uint64_t oldest = 0;  ///< versions before this one are not needed any more
+  std::string content;       ///< hash of the whole version
+  std::uint32_t num_files = 0;
+  std::uint32_t file = 0;  ///< index
+  std::string file_name;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t offset = 0;
+  Frame bytes;
 
-  bool operator==(const Weights&) const = default;
+  bool operator==(const WeightsPiece&) const = default;
 };
 
-/// That version is live: every sequence that begins from now on uses it.
+/// That version has arrived whole and was loaded: what a task of it asks for is written by it.
 struct Confirm {
   static constexpr MessageKind kKind = MessageKind::kConfirm;
-  std::string name;
   std::uint64_t version = 0;
-  std::string content;
+  std::string content;  ///< hash of the version
+  std::string model;    ///< hash of base and factors together
 
-  static auto fields(auto& self) { return std::tie(self.name, self.version, self.content); }
+  static auto fields(auto& self) { return std::tie(self.version, self.content, self.model); }
   bool operator==(const Confirm&) const = default;
 };
 

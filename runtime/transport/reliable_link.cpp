@@ -32,7 +32,12 @@ std::vector<Message> ReliableLink::receive(Message message, Clock::time_point no
   if (seq == 0) return {};
   if (!owes_ack_) ack_at_ = now + options_.ack_delay;
   // That a task has come must be known before it can do harm.
-  if (message.envelope.kind == MessageKind::kTask) ack_at_ = now;
+  // The sender of weights waits for it before it sends the next piece.
+  const MessageKind kind = message.envelope.kind;
+  if (kind == MessageKind::kTask || kind == MessageKind::kPrompts ||
+      kind == MessageKind::kWeights) {
+    ack_at_ = now;
+  }
   owes_ack_ = true;
   // Beyond the window only a faulty peer sends; it must not fill our memory.
   if (seq > delivered_ + options_.window) return {};

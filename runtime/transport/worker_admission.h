@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/transport/message_bodies.h"
+#include "runtime/transport/worker_roles.h"
 
 namespace midpo {
 
@@ -13,8 +14,14 @@ namespace midpo {
 /// may.
 std::optional<std::string> objection_to(const Hello& hello, const std::string& numerics);
 
-/// Why a worker that has loaded its models may not compute for the job that has these.
-std::optional<std::string> objection_to(const Ready& ready, const std::vector<RemoteModel>& models,
-                                        bool allows_mixed);
+/// Why it may not join a job that has work for these roles: it offers none of them.
+std::optional<std::string> objection_to(const Hello& hello, const std::vector<std::string>& roles);
+
+/// The roles that the worker offers and the job has work for.
+std::vector<std::string> shared_roles(const Hello& hello, const std::vector<std::string>& roles);
+
+/// Why a worker that has loaded the models of its roles may not compute for the job that has these.
+std::optional<std::string> objection_to(const Ready& ready, const std::vector<std::string>& roles,
+                                        const std::vector<RemoteModel>& models, bool allows_mixed);
 
 }  // namespace midpo

@@ -10,6 +10,7 @@ WorkerSession::WorkerSession(WorkerSessionOptions options, Clock::time_point now
     : options_(std::move(options)),
       random_(options_.seed),
       link_(0, options_.link, now),
+      weights_(options_.weights),
       last_heard_(now) {
   begin(now);
 }
@@ -18,6 +19,8 @@ void WorkerSession::begin(Clock::time_point now) {
   session_ = random_();
   epoch_ = 0;
   link_ = ReliableLink(session_, options_.link, now);
+  weights_ = WeightsReceiver(options_.weights);
+  confirmed_.clear();
   link_.send(to_message(options_.hello));
 }
 
@@ -80,12 +83,15 @@ void WorkerSession::handle(const Message& message) {
     case MessageKind::kWelcome:
       return adopt(message);
     case MessageKind::kTask:
-      events_.push_back(
-          TaskGiven{session_, envelope.task, envelope.attempt, body_of<TileTask>(message)});
+      return give(envelope, body_of<TileTask>(message));
+    case MessageKind::kPrompts:
+      return give(envelope, confirmed(body_of<PromptTask>(message)));
+    case MessageKind::kWeights: {
+      auto piece = body_of<WeightsPiece>(message);
+      const bool is_whole = weights_.take(piece);
+      events_.push_back(WeightsGiven{session_, std::move(piece), is_whole});
       return;
-    case MessageKind::kWeights:
-      events_.push_back(WeightsGiven{session_, body_of<Weights>(message)});
-      return;
+    }
     case MessageKind::kDrain:
       events_.push_back(DrainAsked{});
       return;
@@ -98,6 +104,17 @@ void WorkerSession::handle(const Message& message) {
                                              std::string(message_kind_name(envelope.kind)) +
                                              " message");
   }
+}
+
+PromptTask WorkerSession::confirmed(PromptTask task) const {
+  require(confirmed_.count(task.version) == 1, ErrorCode::kTransport,
+          "a task with weights of version " + std::to_string(task.version) +
+              ", which this worker has not confirmed");
+  return task;
+}
+
+void WorkerSession::give(const Envelope& envelope, std::variant<TileTask, PromptTask> body) {
+  events_.push_back(TaskGiven{session_, envelope.task, envelope.attempt, std::move(body)});
 }
 
 std::vector<SessionEvent> WorkerSession::tick(Clock::time_point now) {
@@ -128,23 +145,15 @@ void WorkerSession::ready(std::uint64_t session, const Ready& ready) {
   send(session, to_message(ready));
 }
 
-void WorkerSession::finish(std::uint64_t session, std::uint64_t task, std::uint32_t attempt,
-                           const TileResult& result) {
-  Message message = to_message(result);
-  message.envelope.task = task;
-  message.envelope.attempt = attempt;
-  send(session, std::move(message));
-}
-
-void WorkerSession::fail(std::uint64_t session, std::uint64_t task, std::uint32_t attempt,
-                         const Failure& failure) {
-  Message message = to_message(failure);
+void WorkerSession::answer(std::uint64_t session, std::uint64_t task, std::uint32_t attempt,
+                           Message message) {
   message.envelope.task = task;
   message.envelope.attempt = attempt;
   send(session, std::move(message));
 }
 
 void WorkerSession::confirm(std::uint64_t session, const Confirm& confirm) {
+  if (session == session_) confirmed_.insert(confirm.version);
   send(session, to_message(confirm));
 }
 

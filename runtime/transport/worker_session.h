@@ -5,17 +5,20 @@
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "runtime/transport/message_bodies.h"
 #include "runtime/transport/reliable_link.h"
+#include "runtime/transport/weights_stream.h"
 
 namespace midpo {
 
 struct WorkerSessionOptions {
   LinkOptions link;
+  WeightsLimits weights;
   Hello hello;
   std::uint64_t seed = 0;  ///< of the session numbers: from the system's entropy
 };
@@ -30,11 +33,14 @@ struct TaskGiven {  ///< compute in the order of arrival, then call finish() or 
   std::uint64_t session = 0;
   std::uint64_t task = 0;
   std::uint32_t attempt = 0;
-  TileTask body;
+  std::variant<TileTask, PromptTask> body;
 };
-struct WeightsGiven {  ///< make live between two sequences, then call confirm()
+/// In order and of the right sizes; the hash is the owner's to check. Behind the last piece: load
+/// the version beside what is there, then call confirm().
+struct WeightsGiven {
   std::uint64_t session = 0;
-  Weights weights;
+  WeightsPiece piece;
+  bool is_whole = false;
 };
 struct DrainAsked {};  ///< finish what you hold, then call leave()
 struct SessionLost {   ///< tasks of that session are void: drop those not begun
@@ -69,10 +75,15 @@ class WorkerSession {
 
   // --- the owner's answers, each for the session of the event; void if that is over
   void ready(std::uint64_t session, const Ready& ready);
+  template <typename Result>  ///< TileResult or PromptResult, as the task was
   void finish(std::uint64_t session, std::uint64_t task, std::uint32_t attempt,
-              const TileResult& result);
+              const Result& result) {
+    answer(session, task, attempt, to_message(result));
+  }
   void fail(std::uint64_t session, std::uint64_t task, std::uint32_t attempt,
-            const Failure& failure);
+            const Failure& failure) {
+    answer(session, task, attempt, to_message(failure));
+  }
   void confirm(std::uint64_t session, const Confirm& confirm);
 
   /// Says goodbye. The owner goes on calling due() until is_settled(), or for as long as it likes.
@@ -96,6 +107,9 @@ class WorkerSession {
   void obey(const Envelope& envelope);
   void adopt(const Message& message);
   void handle(const Message& message);
+  PromptTask confirmed(PromptTask task) const;
+  void give(const Envelope& envelope, std::variant<TileTask, PromptTask> body);
+  void answer(std::uint64_t session, std::uint64_t task, std::uint32_t attempt, Message message);
   void send(std::uint64_t session, Message message);
   std::vector<SessionEvent> take_events();
 
@@ -103,7 +117,9 @@ class WorkerSession {
   std::mt19937_64 random_;
   std::uint64_t session_ = 0;
   ReliableLink link_;
-  Clock::time_point last_heard_;  ///< over all sessions
+  WeightsReceiver weights_;
+  std::set<std::uint64_t> confirmed_;  ///< versions
+  Clock::time_point last_heard_;       ///< over all sessions
   std::string job_;
   std::uint64_t epoch_ = 0;        ///< of this session; 0 before its Welcome
   std::uint64_t known_epoch_ = 0;  ///< newest of this job: older coordinators are not obeyed

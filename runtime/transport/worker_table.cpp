@@ -62,6 +62,7 @@ std::optional<std::string> WorkerTable::objection(const PeerId& peer, const Hell
     return "the job has its " + std::to_string(options_.max_workers) +
            " workers; more are not allowed";
   }
+  if (auto reason = objection_to(hello, options_.welcome.roles)) return reason;
   return options_.allows_mixed ? std::nullopt : objection_to(hello, options_.numerics);
 }
 
@@ -84,13 +85,13 @@ bool WorkerTable::open(const PeerId& peer, const Message& message, Clock::time_p
                   hello,
                   ReliableLink(message.envelope.session, options_.link, now),
                   State::kLoading,
-                  0,
-                  {}};
+                  shared_roles(hello, options_.welcome.roles),
+                  WeightsDelivery(options_.weights)};
   session.link.set_job(options_.job, options_.epoch);
   session.link.send(to_message(options_.welcome));
+  events_.push_back(WorkerJoined{worker, hello, session.roles});
   sessions_.emplace(peer, std::move(session));
   peer_of_.emplace(worker, peer);
-  events_.push_back(WorkerJoined{worker, hello});
   return true;
 }
 
@@ -154,7 +155,7 @@ void WorkerTable::deliver(Sessions::iterator session, Message message, Clock::ti
     }
     handle(session->second, delivered);
   }
-  start_lanes(session->second, now);
+  session->second.held.start(session->second.hello.num_lanes, now);
 }
 
 void WorkerTable::handle(Session& session, const Message& message) {
@@ -166,17 +167,12 @@ void WorkerTable::handle(Session& session, const Message& message) {
       return note_ready(session, body_of<Ready>(message));
     case MessageKind::kResult:
       return note_result(session, envelope, body_of<TileResult>(message));
-    case MessageKind::kFailure: {
-      auto failure = body_of<Failure>(message);
-      if (give_back(session, envelope)) {
-        events_.push_back(
-            TaskFailed{session.worker, envelope.task, envelope.attempt, std::move(failure)});
-      }
-      return;
-    }
+    case MessageKind::kResponses:
+      return note_result(session, envelope, body_of<PromptResult>(message));
+    case MessageKind::kFailure:
+      return note_failure(session, envelope, body_of<Failure>(message));
     case MessageKind::kConfirm:
-      events_.push_back(WeightsConfirmed{session.worker, body_of<Confirm>(message)});
-      return;
+      return note_confirm(session, body_of<Confirm>(message));
     default:
       throw Error(
           ErrorCode::kTransport,
@@ -186,25 +182,33 @@ void WorkerTable::handle(Session& session, const Message& message) {
 
 void WorkerTable::note_ready(Session& session, const Ready& ready) {
   require(session.state != State::kReady, ErrorCode::kTransport, "a worker is ready only once");
-  const auto reason = objection_to(ready, options_.welcome.models, options_.allows_mixed);
+  const auto reason =
+      objection_to(ready, session.roles, options_.welcome.models, options_.allows_mixed);
   if (reason) throw Error(ErrorCode::kConfig, *reason);
   if (session.state == State::kLoading) session.state = State::kReady;
-  session.credits = std::min(ready.credits, options_.max_credits);
-  events_.push_back(WorkerReady{session.worker, session.credits});
+  if (has_role(session.roles, worker_role::kScorer)) {
+    session.credits = std::min(ready.credits, options_.max_credits);
+  }
+  if (has_role(session.roles, worker_role::kGenerator)) {
+    session.prompt_credits = std::min(ready.prompt_credits, options_.max_credits);
+    for (const auto& [number, version] : published_) session.weights.add(version);
+    session.weights.forget_before(oldest_version_);
+  }
+  events_.push_back(WorkerReady{session.worker, session.credits, session.prompt_credits});
 }
 
 void WorkerTable::note_result(Session& session, const Envelope& envelope, TileResult result) {
   const auto held = give_back(session, envelope);
   if (!held) return;
   bool is_finite = true;
-  std::vector<std::size_t> num_sequences;
+  HeldTask::TileShape num_sequences;
   for (const auto& row : result.values) {
     num_sequences.push_back(row.size());
     is_finite = is_finite && std::all_of(row.begin(), row.end(),
                                          [](double value) { return std::isfinite(value); });
   }
-  if (num_sequences != held->num_sequences) {
-    session.held.push_back(*held);  // it is lost with the session
+  if (!held->is_tile() || num_sequences != std::get<HeldTask::TileShape>(held->wanted)) {
+    session.held.add(*held);  // it is lost with the session
     throw Error(ErrorCode::kTransport, "a result for other rows than those of its task");
   }
   if (is_finite) {
@@ -215,52 +219,33 @@ void WorkerTable::note_result(Session& session, const Envelope& envelope, TileRe
   }
 }
 
-std::optional<WorkerTable::Held> WorkerTable::give_back(Session& session,
-                                                        const Envelope& envelope) {
-  const auto held =
-      std::find_if(session.held.begin(), session.held.end(), [&](const Held& candidate) {
-        return candidate.task == envelope.task && candidate.attempt == envelope.attempt;
-      });
-  if (held == session.held.end()) {
+void WorkerTable::note_failure(Session& session, const Envelope& envelope, Failure failure) {
+  if (!give_back(session, envelope)) return;
+  events_.push_back(
+      TaskFailed{session.worker, envelope.task, envelope.attempt, std::move(failure)});
+}
+
+std::optional<HeldTask> WorkerTable::give_back(Session& session, const Envelope& envelope) {
+  auto held = session.held.take(envelope);
+  if (!held) {
     ++num_unasked_;
     return std::nullopt;
   }
   unseen_deaths_.erase(envelope.task);
-  Held given = std::move(*held);
-  session.held.erase(held);
-  ++session.credits;
-  return given;
-}
-
-// Workers compute in the order of arrival: what waits behind is neither late nor to blame.
-
-std::size_t WorkerTable::num_computing(const Session& session) {
-  return std::min<std::size_t>(std::max(session.hello.num_lanes, 1U), session.held.size());
+  ++(held->is_tile() ? session.credits : session.prompt_credits);
+  return held;
 }
 
 DeathWatch::Tasks WorkerTable::computing(const Session& session) {
   DeathWatch::Tasks tasks;
-  for (std::size_t i = 0; i < num_computing(session); ++i) {
+  for (const HeldTask& held : session.held.computing(session.hello.num_lanes)) {
     Envelope sent;
-    sent.kind = MessageKind::kTask;
-    sent.task = session.held[i].task;
-    sent.attempt = session.held[i].attempt;
+    sent.kind = held.kind();
+    sent.task = held.task;
+    sent.attempt = held.attempt;
     tasks.push_back({sent.task, session.link.has_arrived(sent)});
   }
   return tasks;
-}
-
-void WorkerTable::start_lanes(Session& session, Clock::time_point now) {
-  for (std::size_t i = 0; i < num_computing(session); ++i) {
-    if (!session.held[i].started) session.held[i].started = now;
-  }
-}
-
-const WorkerTable::Held* WorkerTable::overdue(const Session& session, Clock::time_point now) const {
-  for (const Held& held : session.held) {
-    if (held.started && now - *held.started >= task_deadline_) return &held;
-  }
-  return nullptr;
 }
 
 void WorkerTable::suspect(const DeathWatch::Tasks& tasks) {
@@ -273,7 +258,7 @@ void WorkerTable::suspect(const DeathWatch::Tasks& tasks) {
 
 void WorkerTable::end(Sessions::iterator session, const std::string& reason) {
   WorkerLost lost{session->second.worker, {}, reason};
-  for (const Held& held : session->second.held) lost.tasks.push_back(held.task);
+  for (const HeldTask& held : session->second.held.all()) lost.tasks.push_back(held.task);
   ended_.push_back(session->second.id);
   if (ended_.size() > kEndedKept) ended_.pop_front();
   peer_of_.erase(lost.worker);
@@ -285,7 +270,7 @@ std::vector<WorkerEvent> WorkerTable::tick(Clock::time_point now) {
   for (auto next = sessions_.begin(); next != sessions_.end();) {
     const auto current = next++;
     const Session& session = current->second;
-    const Held* late = overdue(session, now);
+    const HeldTask* late = session.held.overdue(now, task_deadline_);
     if (session.link.is_dead(now)) {
       const Hello hello = session.hello;
       deaths_.note_silent(hello.name, hello.instance, computing(session), now);
@@ -309,6 +294,7 @@ std::vector<WorkerEvent> WorkerTable::tick(Clock::time_point now) {
 std::vector<WorkerTable::Outgoing> WorkerTable::due(Clock::time_point now) {
   std::vector<Outgoing> wire = std::exchange(replies_, {});
   for (auto& [peer, session] : sessions_) {
+    send_weights(session);
     for (Message& message : session.link.due(now)) wire.push_back({peer, std::move(message)});
   }
   return wire;
@@ -319,33 +305,29 @@ WorkerTable::Clock::time_point WorkerTable::next_wake() const {
   Clock::time_point wake = deaths_.next_wake();
   for (const auto& [peer, session] : sessions_) {
     wake = std::min(wake, session.link.next_wake());
-    for (const Held& held : session.held) {
-      if (held.started) wake = std::min(wake, *held.started + task_deadline_);
-    }
+    wake = std::min(wake, session.held.next_deadline(task_deadline_));
   }
   return wake;
+}
+
+void WorkerTable::hold(Session& session, HeldTask held, Message message) {
+  message.envelope.task = held.task;
+  message.envelope.attempt = held.attempt;
+  session.link.send(std::move(message));
+  const Clock::time_point now = held.since;
+  --(held.is_tile() ? session.credits : session.prompt_credits);
+  session.held.add(std::move(held));
+  session.held.start(session.hello.num_lanes, now);
 }
 
 bool WorkerTable::assign(WorkerId worker, std::uint64_t task, std::uint32_t attempt,
                          const TileTask& body, Clock::time_point now) {
   Session* session = find(worker);
   if (session == nullptr || session->state != State::kReady || session->credits == 0) return false;
-  Message message = to_message(body);
-  message.envelope.task = task;
-  message.envelope.attempt = attempt;
-  session->link.send(std::move(message));
-  Held held{task, attempt, {}, now, {}};
-  for (const auto& row : body.rows) held.num_sequences.push_back(row.size());
-  session->held.push_back(std::move(held));
-  start_lanes(*session, now);
-  --session->credits;
+  HeldTask::TileShape shape;
+  for (const auto& row : body.rows) shape.push_back(row.size());
+  hold(*session, {task, attempt, std::move(shape), now, {}}, to_message(body));
   return true;
-}
-
-void WorkerTable::publish(const Weights& weights) {
-  for (auto& [peer, session] : sessions_) {
-    if (session.state == State::kReady) session.link.send(to_message(weights));
-  }
 }
 
 void WorkerTable::drain(WorkerId worker) {

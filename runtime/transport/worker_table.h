@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "runtime/transport/death_watch.h"
+#include "runtime/transport/held_tasks.h"
 #include "runtime/transport/message_bodies.h"
 #include "runtime/transport/reliable_link.h"
+#include "runtime/transport/weights_stream.h"
 
 namespace midpo {
 
@@ -29,7 +31,8 @@ struct WorkerTableOptions {
   std::string numerics;       ///< of the job; empty: any
   bool allows_mixed = false;  ///< take workers of other numerics
   std::size_t max_workers = 4096;
-  std::uint32_t max_credits = 64;       ///< of one worker
+  std::uint32_t max_credits = 64;  ///< of one worker, of each kind
+  WeightsLimits weights;
   std::chrono::seconds gone_after{30};  ///< a silent worker that stays away counts as dead
   WorkerId first_worker = std::uint64_t{1} << 32;  ///< above the numbers of local workers
 };
@@ -38,20 +41,29 @@ struct WorkerTableOptions {
 struct WorkerJoined {  ///< it loads the models now
   WorkerId worker = 0;
   Hello hello;
+  std::vector<std::string> roles;  ///< that it offers and the job has work for
 };
 struct WorkerRefused {
   PeerId peer;
   std::string reason;
 };
-struct WorkerReady {  ///< may hold so many tasks; each TaskDone and TaskFailed gives one back
+/// May hold so many tiles and so many prompt tasks; each answer gives one back.
+struct WorkerReady {
   WorkerId worker = 0;
-  std::uint32_t credits = 0;
+  std::uint32_t credits = 0;         ///< 0: no scorer
+  std::uint32_t prompt_credits = 0;  ///< 0: no generator
 };
 struct TaskDone {
   WorkerId worker = 0;
   std::uint64_t task = 0;
   std::uint32_t attempt = 0;
   TileResult result;
+};
+struct PromptsDone {
+  WorkerId worker = 0;
+  std::uint64_t task = 0;
+  std::uint32_t attempt = 0;
+  PromptResult result;
 };
 struct TaskFailed {
   WorkerId worker = 0;
@@ -67,12 +79,12 @@ struct WorkerLost {  ///< dead, silent, replaced, or gone in order; its tasks ar
 struct TaskSuspected {  ///< a worker died, or hung, while it computed this task
   std::uint64_t task = 0;
 };
-struct WeightsConfirmed {
+struct WeightsConfirmed {  ///< prompt tasks of that version may go there
   WorkerId worker = 0;
   Confirm confirm;
 };
 using WorkerEvent = std::variant<WorkerJoined, WorkerRefused, WorkerReady, TaskDone, TaskFailed,
-                                 WorkerLost, TaskSuspected, WeightsConfirmed>;
+                                 WorkerLost, TaskSuspected, WeightsConfirmed, PromptsDone>;
 
 /// The coordinator's side of the protocol: who is there, who holds what. Decides nothing about
 /// which task goes where (runtime/flow/work_desk.h does), and knows no clock, socket or thread: its
@@ -101,8 +113,13 @@ class WorkerTable {
   bool assign(WorkerId worker, std::uint64_t task, std::uint32_t attempt, const TileTask& body,
               Clock::time_point now);
 
-  /// To every worker that is ready; each answers with WeightsConfirmed.
-  void publish(const Weights& weights);
+  /// The same for prompts; false, too, if the worker has not confirmed the task's version.
+  bool assign(WorkerId worker, std::uint64_t task, std::uint32_t attempt,
+              std::shared_ptr<const PromptTask> body, Clock::time_point now);
+
+  /// To every generator, piece by piece, now or when it is ready; each answers with
+  /// WeightsConfirmed. Versions before `oldest` are not needed any more.
+  void publish(std::shared_ptr<const WeightsVersion> version, std::uint64_t oldest);
 
   /// The worker finishes what it holds and leaves (WorkerLost without tasks).
   void drain(WorkerId worker);
@@ -121,21 +138,17 @@ class WorkerTable {
 
  private:
   enum class State { kLoading, kReady, kDraining };
-  struct Held {
-    std::uint64_t task;
-    std::uint32_t attempt;
-    std::vector<std::size_t> num_sequences;  ///< [row]: the shape its result must have
-    Clock::time_point since;
-    std::optional<Clock::time_point> started;  ///< when a lane was free for it
-  };
   struct Session {
     std::uint64_t id;
     WorkerId worker;
     Hello hello;
     ReliableLink link;
     State state;
-    std::uint32_t credits;
-    std::vector<Held> held;  ///< oldest first
+    std::vector<std::string> roles;
+    WeightsDelivery weights;
+    std::uint32_t credits = 0;
+    std::uint32_t prompt_credits = 0;
+    HeldTasks held = {};
   };
   using Sessions = std::map<PeerId, Session>;
 
@@ -151,13 +164,15 @@ class WorkerTable {
   void handle(Session& session, const Message& message);
   void note_ready(Session& session, const Ready& ready);
   void note_result(Session& session, const Envelope& envelope, TileResult result);
-  std::optional<Held> give_back(Session& session, const Envelope& envelope);
+  void note_result(Session& session, const Envelope& envelope, PromptResult result);
+  void note_failure(Session& session, const Envelope& envelope, Failure failure);
+  void note_confirm(Session& session, const Confirm& confirm);
+  void send_weights(Session& session);
+  std::optional<HeldTask> give_back(Session& session, const Envelope& envelope);
   void end(Sessions::iterator session, const std::string& reason);
   void suspect(const DeathWatch::Tasks& tasks);
-  static std::size_t num_computing(const Session& session);
   static DeathWatch::Tasks computing(const Session& session);
-  static void start_lanes(Session& session, Clock::time_point now);
-  const Held* overdue(const Session& session, Clock::time_point now) const;
+  void hold(Session& session, HeldTask held, Message message);
   Session* find(WorkerId worker);
   std::vector<WorkerEvent> take_events();
 
@@ -168,6 +183,9 @@ class WorkerTable {
   std::deque<std::uint64_t> ended_;  ///< sessions that must not begin again
   DeathWatch deaths_;
   std::map<std::uint64_t, std::uint32_t> unseen_deaths_;  ///< by task: before it had arrived
+  std::map<std::uint64_t, std::shared_ptr<const WeightsVersion>> published_;  ///< still needed
+  std::uint64_t oldest_version_ = 0;
+  std::map<std::uint64_t, std::string> models_;  ///< by version: what its first user calls it
   std::vector<Outgoing> replies_;
   std::vector<WorkerEvent> events_;
   WorkerId next_worker_;

@@ -15,9 +15,9 @@ std::vector<std::string> WorkerTable::describe(Clock::time_point now) const {
          << session.hello.pid << "): ";
     if (session.state == State::kLoading) line << "loads models";
     if (session.state == State::kDraining) line << "drains, ";
-    if (session.state != State::kLoading && session.held.empty()) line << "waits for a task";
+    if (session.state != State::kLoading && session.held.all().empty()) line << "waits for a task";
     const char* separator = "computes ";
-    for (const Held& held : session.held) {
+    for (const HeldTask& held : session.held.all()) {
       line << separator << "task " << held.task << " attempt " << held.attempt << " since "
            << spoken_time(now - held.since);
       separator = ", ";

@@ -74,6 +74,7 @@ class RemoteJobTest : public ::testing::Test {
     WorkerConfig config;
     config.connection.address = address;
     config.name = "worker " + std::to_string(num_workers_++);
+    config.roles = {"scorer"};
     config.devices = {"cpu"};
     config.num_lanes = 2;
     config.give_up_after = std::chrono::duration<double>(give_up_after);

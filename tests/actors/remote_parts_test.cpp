@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "actors/remote/remote_options.h"
 #include "actors/remote/run_identity.h"
 #include "actors/remote/test_faults.h"
+#include "actors/remote/weights_inbox.h"
 #include "actors/remote/worker_models.h"
 #include "actors/remote/worker_options.h"
 #include "tests/support/error_text.h"
@@ -64,7 +66,7 @@ TEST(LoadModels, TakesWhatTheJobHas) {
   const StubEngines engines;
   WorkerConfig config;
   config.devices = {"cpu", "cpu"};
-  const auto models = load_models(config, engines, {wanted_model(engines, "a")});
+  const auto models = load_models(config, engines, {wanted_model(engines, "a")}, {"scorer"});
   ASSERT_EQ(models->replicas.size(), 1U);
   EXPECT_EQ(models->replicas.front().size(), 2U);
 }
@@ -75,8 +77,8 @@ TEST(LoadModels, NamesBothContents) {
   config.devices = {"cpu"};
   config.model_map = {{"a", "b"}};
   const RemoteModel wanted = wanted_model(engines, "a");
-  const std::string text =
-      error_text(ErrorCode::kCheckpoint, [&] { load_models(config, engines, {wanted}); });
+  const std::string text = error_text(ErrorCode::kCheckpoint,
+                                      [&] { load_models(config, engines, {wanted}, {"scorer"}); });
   EXPECT_THAT(text, HasSubstr(wanted.content));
   EXPECT_THAT(text, HasSubstr(wanted_model(engines, "b").content));
 }
@@ -88,9 +90,100 @@ TEST(LoadModels, NamesBothNumerics) {
   RemoteModel wanted = wanted_model(engines, "a");
   wanted.numerics = "another library";
   const std::string text =
-      error_text(ErrorCode::kConfig, [&] { load_models(config, engines, {wanted}); });
+      error_text(ErrorCode::kConfig, [&] { load_models(config, engines, {wanted}, {"scorer"}); });
   EXPECT_THAT(text, HasSubstr("another library"));
   EXPECT_THAT(text, HasSubstr("stub"));
+}
+
+TEST(LoadModels, LeavesOutWhatIsOfNoRole) {
+  const StubEngines engines;
+  WorkerConfig config;
+  config.devices = {"cpu"};
+  const auto models = load_models(config, engines, {wanted_model(engines, "a")}, {"generator"});
+  EXPECT_TRUE(models->replicas.front().empty());
+  EXPECT_EQ(models->loaded.front().content, "");
+}
+
+/// All pieces of a folder's files, as a coordinator sends them.
+std::vector<WeightsPiece> pieces_of(const std::string& folder, std::uint64_t version) {
+  WeightsDelivery delivery({.piece_bytes = 3});
+  delivery.add(open_weights({version, folder, hash_folder(folder)}));
+  std::vector<WeightsPiece> pieces;
+  while (const auto piece = delivery.next()) pieces.push_back(*piece);
+  return pieces;
+}
+
+TEST(WeightsInbox, HoldsWhatWasPublished) {
+  const TemporaryFolder folder;
+  folder.write("a.bin", "0123456789");
+  folder.write("empty", "");
+  WeightsInbox inbox;
+  std::optional<PublishedWeights> whole;
+  for (const WeightsPiece& piece : pieces_of(folder.path(), 4)) {
+    ASSERT_FALSE(whole);
+    whole = inbox.take(piece, piece.file == 1);
+  }
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->version, 4U);
+  EXPECT_NE(whole->path, folder.path());
+  EXPECT_NO_THROW(verify_weights(*whole));
+}
+
+TEST(WeightsInbox, IsNotBelievedWithoutItsHash) {
+  const TemporaryFolder folder;
+  folder.write("a.bin", "0123456789");
+  WeightsInbox inbox;
+  std::optional<PublishedWeights> whole;
+  for (WeightsPiece& piece : pieces_of(folder.path(), 4)) {
+    if (piece.offset == 3) piece.bytes[0] = std::byte{0};
+    whole = inbox.take(piece, piece.offset + piece.bytes.size() == piece.file_bytes);
+  }
+  EXPECT_THAT(error_text(ErrorCode::kStalePolicy, [&] { verify_weights(*whole); }),
+              HasSubstr("version 4 was published as"));
+}
+
+TEST(WeightsInbox, RemovesWhatIsNotNeededAndAtTheEndAll) {
+  const TemporaryFolder folder;
+  folder.write("a.bin", "01");
+  std::string first, second;
+  {
+    WeightsInbox inbox;
+    first = inbox.take(pieces_of(folder.path(), 1).front(), true)->path;
+    second = inbox.take(pieces_of(folder.path(), 2).front(), true)->path;
+    inbox.forget_before(2);
+    EXPECT_FALSE(std::filesystem::exists(first));
+    EXPECT_TRUE(std::filesystem::exists(second));
+  }
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(second).parent_path()));
+}
+
+TEST(WeightsInbox, RemovesWhatAKilledProcessLeft) {
+  const TemporaryFolder folder;
+  folder.write("a.bin", "01");
+  const auto orphan = std::filesystem::temp_directory_path() / "midpo-worker-orphan";
+  std::filesystem::create_directories(orphan);
+  WeightsInbox living, next;
+  const std::string kept = living.take(pieces_of(folder.path(), 1).front(), true)->path;
+  next.take(pieces_of(folder.path(), 1).front(), true);
+  EXPECT_FALSE(std::filesystem::exists(orphan));
+  EXPECT_TRUE(std::filesystem::exists(kept));
+}
+
+TEST(OpenWeights, SendsAFolderThatIsGone) {
+  const TemporaryFolder folder;
+  folder.write("a.bin", "0123");
+  const auto version = open_weights({1, folder.path(), hash_folder(folder.path())});
+  std::filesystem::remove(folder.path() + "/a.bin");
+  EXPECT_EQ(version->read(0, 1, 2), (Frame{std::byte{'1'}, std::byte{'2'}}));
+}
+
+TEST(WorkerOptions, RefuseRolesThatAreNone) {
+  for (const char* text : {"", "trainer", "scorer,scorer", ",scorer"}) {
+    WorkerArguments arguments;
+    arguments.roles = text;
+    EXPECT_THAT(error_text(ErrorCode::kConfig, [&] { make_worker_config(arguments); }),
+                HasSubstr("roles is"));
+  }
 }
 
 TEST(WorkerOptions, RefuseAMappingWithoutTwoSides) {

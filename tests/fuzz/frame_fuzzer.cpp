@@ -94,7 +94,7 @@ void serve_good_worker(WorkerTable& table, Clock::time_point now) {
     for (Message& message : good.due(now)) {
       for (const WorkerEvent& event : table.receive("good", std::move(message), now)) {
         if (const auto* ready = std::get_if<WorkerReady>(&event))
-          table.assign(ready->worker, 1, 0, {0, {{{1}}}}, now);
+          table.assign(ready->worker, 1, 0, TileTask{0, {{{1}}}}, now);
         is_done = is_done || std::holds_alternative<TaskDone>(event);
       }
     }
@@ -103,7 +103,7 @@ void serve_good_worker(WorkerTable& table, Clock::time_point now) {
       for (const SessionEvent& event : good.receive(std::move(message), now)) {
         if (const auto* offer = std::get_if<JobOffered>(&event)) good.ready(offer->session, {});
         if (const auto* task = std::get_if<TaskGiven>(&event))
-          good.finish(task->session, task->task, task->attempt, {{{0.5}}, 0, 0});
+          good.finish(task->session, task->task, task->attempt, TileResult{{{0.5}}, 0, 0});
       }
     }
   }
@@ -124,7 +124,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto message = decode_or_refuse(*wire);
     if (!message) continue;
     check_bodies<Hello, Welcome, Ready, TileTask, TileResult, Failure, Refusal, Goodbye, Reset,
-                 Weights, Confirm>(*message);
+                 WeightsPiece, Confirm, PromptTask, PromptResult>(*message);
     now += std::chrono::milliseconds(100);
     table.receive("hostile", *message, now);
     table.tick(now);

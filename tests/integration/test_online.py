@@ -1,52 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """midpo run --mode online: what is trained depends on no timing, and on the weights it says."""
-import argparse
 import json
 import random
 import shutil
 import signal
 import time
 
+import online_world
 import pytest
-import toy_world
-
-NUM_ROUNDS = 6
+from online_world import NUM_ROUNDS, arguments, result_of
 
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory, midpo):
-    """A base model that writes, score models that see every answer as safe, prompts, experts."""
-    folder = tmp_path_factory.mktemp("online_toy")
-    toy_world.write_world(folder, argparse.Namespace(seed=6, sft_rows=200, preferences=40,
-                                                     prompts=24))
-    midpo.run_ok("sft", "--model", folder / "init", "--data", folder / "sft.jsonl", "--output",
-                 folder / "sft", "--dtype", "float32", "--epochs", 2, "--batch-size", 16,
-                 "--learning-rate", "2e-3")
-    short = ("--model", folder / "sft", "--data", folder / "preferences_train.jsonl", "--max-steps",
-             6, "--batch-size", 8, "--learning-rate", "1e-3", "--dtype", "float32")
-    for name in ("reward", "cost"):
-        midpo.run_ok(name, *short, "--output", folder / name)
-    midpo.run_ok("expert", "--kind", "both", *short, "--reward-model", folder / "reward",
-                 "--cost-model", folder / "cost", "--output", folder / "experts")
-    return folder
-
-
-def arguments(toy, output, *more):
-    return ("run", "--mode", "online", "--model", toy / "sft", "--reward-model", toy / "reward",
-            "--cost-model", toy / "cost", "--data", toy / "prompts_test.jsonl", "--output", output,
-            "--dtype", "float32", "--max-length", 96, "--policy", "dual", "--online.batch-size", 8,
-            "--online.max-steps", NUM_ROUNDS, "--online.learning-rate", "5e-3",
-            "--online.warmup-ratio", 0, "--online.save-steps", 2, "--generation.num-samples", 3,
-            "--generation.max-new-tokens", 24, *more)
-
-
-def result_of(output):
-    """Everything a run makes but its times: rounds, metrics, weights."""
-    rounds = [(output / f"state/rounds/round-{i}.jsonl").read_text() for i in range(NUM_ROUNDS)]
-    metrics = [{k: v for k, v in json.loads(line).items() if k != "time"}
-               for line in (output / "state/metrics.jsonl").read_text().splitlines()]
-    weights = sorted((output / "policy").glob("*.safetensors"))[0].read_bytes()
-    return rounds, metrics, weights
+    return online_world.write(midpo, tmp_path_factory.mktemp("online_toy"))
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +86,7 @@ def test_kills_change_nothing(toy, midpo, expected, tmp_path):
 
 
 def test_the_router_can_be_trained_online(toy, midpo, tmp_path):
-    experts = ("--online.learner", "router", "--online.safety-adapter", toy / "experts/safety",
-               "--online.helpfulness-adapter", toy / "experts/helpfulness", "--online.gate-width", 8)
+    experts = online_world.router_arguments(toy)
     midpo.run_ok(*arguments(toy, tmp_path / "a", *experts))
     midpo.run_ok(*arguments(toy, tmp_path / "b", *experts, "--online.generators", 2))
     assert result_of(tmp_path / "a") == result_of(tmp_path / "b")

@@ -56,7 +56,7 @@ def test_bytes_do_not_depend_on_the_number_of_workers(num_workers, rows, expecte
 def test_workers_help_local_scorers(rows, expected, tmp_path):
     with Cluster(rows, tmp_path, 2, rank_options=("--scorers", 1)) as cluster:
         cluster.wait()
-        wait_for_words(cluster, "w0", r"left tiles=[1-9]")
+        wait_for_words(cluster, "w0", r"left tasks=[1-9]")
     assert_same(tmp_path, expected)
 
 

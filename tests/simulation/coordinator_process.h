@@ -84,6 +84,7 @@ class CoordinatorProcess : public Process {
   void note(const WorkerLost& lost);
   void note(const TaskSuspected& suspected);
   void note(const WeightsConfirmed&) {}
+  void note(const PromptsDone&) {}
 
   void hand_out();
   TileTask body_of(const Task& task) const;

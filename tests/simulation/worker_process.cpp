@@ -119,7 +119,8 @@ void WorkerProcess::note(const JobOffered& offered) {
 void WorkerProcess::note(const TaskGiven& given) {
   check(given.session == held_session_, "a task came before its worker was ready");
   check(++num_held_ <= habits_.credits, "more tasks at a worker than it has credits");
-  if (given.body.rows.size() == 1) lone_rows_.push_back(number_of(given.body.rows[0]));
+  const auto& rows = std::get<TileTask>(given.body).rows;
+  if (rows.size() == 1) lone_rows_.push_back(number_of(rows[0]));
   desk_.push_back(given);
 }
 
@@ -154,7 +155,7 @@ void WorkerProcess::compute_next() {
     return;
   }
   is_computing_ = true;
-  const auto num_rows = static_cast<double>(desk_.front().body.rows.size());
+  const auto num_rows = static_cast<double>(std::get<TileTask>(desk_.front().body).rows.size());
   after(from_seconds(num_rows * habits_.seconds_per_row), [this] { answer(desk_.front()); });
 }
 
@@ -164,13 +165,14 @@ void WorkerProcess::answer(const TaskGiven& given) {
     after(free_at - now(), [this] { answer(desk_.front()); });
     return;
   }
-  if (has_any(given.body, job_.poison)) return end();
+  const auto& task = std::get<TileTask>(given.body);
+  if (has_any(task, job_.poison)) return end();
   if (given.session == held_session_) --num_held_;
-  if (has_any(given.body, job_.bad)) {
+  if (has_any(task, job_.bad)) {
     session_.fail(given.session, given.task, given.attempt, {ErrorCode::kData, "a bad row"});
   } else {
     TileResult result;
-    for (const auto& row : given.body.rows) result.values.push_back(score(given.body.model, row));
+    for (const auto& row : task.rows) result.values.push_back(score(task.model, row));
     session_.finish(given.session, given.task, given.attempt, result);
   }
   desk_.pop_front();

@@ -86,24 +86,24 @@ TEST(Envelope, IsRefusedWhenTruncatedAnywhere) {
 }
 
 TEST(Envelope, NamesAnotherSchema) {
-  EXPECT_THAT(refusal_of(sealed("\x99\x02\x01\xa0\x01\x01\x01\x01\x01\x01")),
-              HasSubstr("schema 2"));
+  EXPECT_THAT(refusal_of(sealed("\x99\x77\x01\xa0\x01\x01\x01\x01\x01\x01")),
+              HasSubstr("schema 119"));
 }
 
 TEST(Envelope, RefusesUnknownKinds) {
-  EXPECT_THAT(refusal_of(sealed("\x99\x01\x0e\xa0\x01\x01\x01\x01\x01\x01")),
-              HasSubstr("unknown kind 14"));
+  EXPECT_THAT(refusal_of(sealed("\x99\x02\x10\xa0\x01\x01\x01\x01\x01\x01")),
+              HasSubstr("unknown kind 16"));
 }
 
 TEST(Envelope, RefusesMissingExtraAndTrailingFields) {
-  EXPECT_NO_THROW(decode(sealed("\x99\x01\x01\xa0\x01\x01\x01\x01\x01\x01")));
-  EXPECT_THROW(decode(sealed("\x98\x01\x01\xa0\x01\x01\x01\x01\x01")), Error);
-  EXPECT_THROW(decode(sealed("\x9a\x01\x01\xa0\x01\x01\x01\x01\x01\x01\x01")), Error);
-  EXPECT_THROW(decode(sealed("\x99\x01\x01\xa0\x01\x01\x01\x01\x01\x01\x01")), Error);
+  EXPECT_NO_THROW(decode(sealed("\x99\x02\x01\xa0\x01\x01\x01\x01\x01\x01")));
+  EXPECT_THROW(decode(sealed("\x98\x02\x01\xa0\x01\x01\x01\x01\x01")), Error);
+  EXPECT_THROW(decode(sealed("\x9a\x02\x01\xa0\x01\x01\x01\x01\x01\x01\x01")), Error);
+  EXPECT_THROW(decode(sealed("\x99\x02\x01\xa0\x01\x01\x01\x01\x01\x01\x01")), Error);
 }
 
 TEST(Envelope, RefusesASecondSpellingOfTheSameNumber) {
-  EXPECT_THROW(decode(sealed("\x99\x01\x01\xa0\xcc\x01\x01\x01\x01\x01\x01")), Error);
+  EXPECT_THROW(decode(sealed("\x99\x02\x01\xa0\xcc\x01\x01\x01\x01\x01\x01")), Error);
 }
 
 TEST(Envelope, RefusesCountsBeyondItsBytes) {

@@ -19,8 +19,8 @@ enum class Fault { kLostOnce, kLostThreeTimes, kDoubled };
 const TileTask kTask{.model = 0, .rows = {{{1, 2}, {3}}}};
 const TileResult kResult{.values = {{0.5, -1.0}}, .compute_seconds = 0.1, .least_flops = 10};
 
-/// A worker joins, computes one task, fails on another, takes weights, drains and leaves; each step
-/// has ten seconds. @return what both sides saw, in words
+/// A worker joins, computes one task, fails on another, takes weights, writes with them, drains and
+/// leaves; each step has ten seconds. @return what both sides saw, in words
 std::string live(Wire& wire) {
   wire.add_worker("a", 1);
   wire.run(seconds(10));
@@ -33,10 +33,18 @@ std::string live(Wire& wire) {
     if (given.task == 2) worker.fail(given.session, 2, given.attempt, {ErrorCode::kData, "bad"});
   }
   wire.run(seconds(10));
-  wire.table.publish({"safety", 3, "abcd", {Frame(10)}});
+  wire.table.publish(version_of(3, 1'000'000), 0);
+  wire.run(seconds(20));
+  for (const WeightsGiven& given : only<WeightsGiven>(wire.at_worker["a"])) {
+    if (given.is_whole) worker.confirm(given.session, {3, given.piece.content, "model"});
+  }
   wire.run(seconds(10));
-  for (const WeightsGiven& given : only<WeightsGiven>(wire.at_worker["a"]))
-    worker.confirm(given.session, {given.weights.name, given.weights.version, "abcd"});
+  wire.table.assign(wire.ready_worker(), 9, 0, std::make_shared<PromptTask>(prompts_of(3)),
+                    wire.now);
+  wire.run(seconds(10));
+  for (const TaskGiven& given : only<TaskGiven>(wire.at_worker["a"])) {
+    if (given.task == 9) worker.finish(given.session, 9, given.attempt, good_responses());
+  }
   wire.run(seconds(10));
   wire.table.drain(wire.ready_worker());
   wire.run(seconds(10));
@@ -79,7 +87,8 @@ INSTANTIATE_TEST_SUITE_P(
                                      MessageKind::kReady, MessageKind::kTask, MessageKind::kResult,
                                      MessageKind::kFailure, MessageKind::kHeartbeat,
                                      MessageKind::kDrain, MessageKind::kGoodbye,
-                                     MessageKind::kWeights, MessageKind::kConfirm),
+                                     MessageKind::kWeights, MessageKind::kConfirm,
+                                     MessageKind::kPrompts, MessageKind::kResponses),
                      testing::Values(Fault::kLostOnce, Fault::kLostThreeTimes, Fault::kDoubled)),
     case_name);
 

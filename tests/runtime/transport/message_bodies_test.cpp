@@ -43,8 +43,17 @@ TEST(MessageBodies, SurviveARoundTrip) {
   expect_round_trip(Refusal{ErrorCode::kConfig, "no"});
   expect_round_trip(Goodbye{"drained"});
   expect_round_trip(Reset{"unknown"});
-  expect_round_trip(Weights{"safety", 7, "ff", {Frame(5), Frame{}}});
-  expect_round_trip(Confirm{"safety", 7, "ff"});
+  expect_round_trip(WeightsPiece{7, 5, "ff", 2, 1, "a.bin", 900, 300, Frame(5)});
+  expect_round_trip(Confirm{7, "ff", "ee"});
+  PromptTask prompts;
+  prompts.version = 3;
+  prompts.num_samples = 2;
+  prompts.top_p = 0.5;
+  prompts.stop_ids = {2, 3};
+  prompts.prompts = {{8, 4, {1, 2, 3}}, {9, 5, {4}}};
+  expect_round_trip(prompts);
+  expect_round_trip(PromptResult{{{{{1, 2}, {}}, {{3}, {}}}, {}}, 0.5});
+  expect_round_trip(PromptResult{{{{{1, 2}, {-0.5F, -1.0F}}}}, 0.5});
 }
 
 TEST(MessageBodies, KeepEveryBitOfAValue) {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -19,6 +20,7 @@ inline WorkerTableOptions table_options(std::uint64_t epoch = 1) {
   options.job = "0123";
   options.epoch = epoch;
   options.welcome.models = {{"reward", "/models/reward", "cafe", "fp32", "cpu-1"}};
+  options.welcome.roles = {"scorer", "generator"};
   options.welcome.task_deadline_ms = 60'000;
   options.first_worker = 100;
   return options;
@@ -33,13 +35,47 @@ inline WorkerSessionOptions session_options(const std::string& name, std::uint64
                    .pid = 42,
                    .numerics = {},
                    .devices = {"cpu"},
-                   .roles = {"scorer"},
+                   .roles = {"scorer", "generator"},
                    .num_lanes = 1};
   options.seed = seed;
   return options;
 }
 
-inline Ready good_ready() { return {.credits = 2, .models = {{"cafe", "cpu-1"}}}; }
+inline Ready good_ready() {
+  return {.credits = 2, .models = {{"cafe", "cpu-1"}}, .prompt_credits = 1};
+}
+
+/// A version of two files, `size_bytes` and no bytes long.
+inline std::shared_ptr<const WeightsVersion> version_of(std::uint64_t number,
+                                                        std::size_t size_bytes) {
+  auto version = std::make_shared<WeightsVersion>();
+  version->version = number;
+  version->content = std::string(31, 'a') + std::to_string(number % 10);
+  version->files = {{"a.bin", size_bytes}, {"empty", 0}};
+  version->read = [number](std::size_t, std::uint64_t offset, std::size_t size) {
+    Frame bytes(size);
+    for (std::size_t i = 0; i < size; ++i) bytes[i] = std::byte((offset + i + number) % 251);
+    return bytes;
+  };
+  return version;
+}
+
+/// One prompt, two samples of at most three tokens below 100; 7 ends a sample.
+inline PromptTask prompts_of(std::uint64_t version) {
+  PromptTask task;
+  task.version = version;
+  task.seed = 42;
+  task.vocab_size = 100;
+  task.num_samples = 2;
+  task.temperature = 1.0;
+  task.stop_ids = {7};
+  task.prompts = {{5, 3, {1, 2}}};
+  return task;
+}
+
+inline PromptResult good_responses() {
+  return {.samples = {{{{4, 7}, {}}, {{4, 5, 6}, {}}}}, .compute_seconds = 0.1};
+}
 
 template <typename Event, typename Events>
 std::vector<Event> only(const Events& events) {

@@ -36,7 +36,7 @@ TEST(WorkerTable, TakesAWorkerInAndGivesItWork) {
   ASSERT_EQ(given.size(), 1U);
   EXPECT_EQ(given[0].task, 7U);
   EXPECT_EQ(given[0].attempt, 3U);
-  EXPECT_EQ(given[0].body, kTask);
+  EXPECT_EQ(std::get<TileTask>(given[0].body), kTask);
   wire.workers.at("a").finish(given[0].session, 7, 3, kResult);
   wire.run(milliseconds(50));
   const auto done = only<TaskDone>(wire.at_table);
@@ -165,7 +165,7 @@ TEST(WorkerTable, EndsTheSessionOfAWorkerThatAnswersForOtherRows) {
   wire.table.assign(wire.ready_worker(), 1, 0, kTask, wire.now);
   wire.run(milliseconds(50));
   WorkerSession& worker = wire.workers.at("a");
-  worker.finish(worker.session(), 1, 0, {.values = {{1.0}}});
+  worker.finish(worker.session(), 1, 0, TileResult{.values = {{1.0}}});
   wire.run(milliseconds(50));
   EXPECT_TRUE(only<TaskDone>(wire.at_table).empty());
   EXPECT_THAT(only<WorkerLost>(wire.at_table)[0].tasks, ElementsAre(1U));
@@ -177,7 +177,7 @@ TEST(WorkerTable, TurnsAValueThatIsNotFiniteIntoAFailure) {
   wire.run(milliseconds(50));
   WorkerSession& worker = wire.workers.at("a");
   worker.finish(worker.session(), 1, 0,
-                {.values = {{1.0, std::numeric_limits<double>::quiet_NaN()}}});
+                TileResult{.values = {{1.0, std::numeric_limits<double>::quiet_NaN()}}});
   wire.run(milliseconds(50));
   ASSERT_EQ(only<TaskFailed>(wire.at_table).size(), 1U);
   EXPECT_EQ(only<TaskFailed>(wire.at_table)[0].failure.code, ErrorCode::kNumerics);
@@ -193,7 +193,7 @@ TEST(WorkerTable, RefusesOtherNumericsUnlessMixedIsAllowed) {
                     .pid = 1,
                     .numerics = "torch avx2",
                     .devices = {},
-                    .roles = {},
+                    .roles = {"scorer"},
                     .num_lanes = 1};
   Message message = to_message(hello);
   message.envelope.seq = 1;
@@ -274,19 +274,6 @@ TEST(WorkerTable, SendsEverybodyHomeWhenTheJobIsDone) {
   const auto over = only<SessionOver>(wire.at_worker["a"]);
   ASSERT_EQ(over.size(), 1U);
   EXPECT_FALSE(over[0].error.has_value());
-}
-
-TEST(WorkerTable, PublishesWeightsToReadyWorkers) {
-  Wire wire = ready_wire();
-  const Weights weights{"safety", 3, "abcd", {Frame(10)}};
-  wire.table.publish(weights);
-  wire.run(milliseconds(50));
-  const auto given = only<WeightsGiven>(wire.at_worker["a"]);
-  ASSERT_EQ(given.size(), 1U);
-  EXPECT_EQ(given[0].weights, weights);
-  wire.workers.at("a").confirm(given[0].session, {"safety", 3, "abcd"});
-  wire.run(milliseconds(50));
-  EXPECT_EQ(only<WeightsConfirmed>(wire.at_table)[0].confirm.version, 3U);
 }
 
 TEST(WorkerTable, SaysWhoHoldsWhatSinceWhen) {

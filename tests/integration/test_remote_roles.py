@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workers as generators of an online run: the same bytes, whatever happens to them."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+import online_world
+import pytest
+from chaos_remote import free_port
+from online_world import arguments, result_of, router_arguments
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory, midpo):
+    return online_world.write(midpo, tmp_path_factory.mktemp("roles_toy"))
+
+
+@pytest.fixture(scope="module")
+def expected(toy, midpo, tmp_path_factory):
+    """Of the run without workers, max_staleness 2."""
+    folder = tmp_path_factory.mktemp("roles")
+    midpo.run_ok(*arguments(toy, folder / "run", "--online.max-staleness", 2))
+    return result_of(folder / "run")
+
+
+class Party:
+    """A job that listens and its workers, each with a log. All of them end with the context."""
+
+    def __init__(self, midpo, folder):
+        self.midpo, self.folder = midpo, folder
+        self.address = f"tcp://127.0.0.1:{free_port()}"
+        self.processes, self.logs = {}, {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        for log in self.logs.values():
+            log.close()
+
+    def start(self, name, *arguments, env=None):
+        self.logs[name] = (self.folder / f"{name}.log").open("ab")
+        self.processes[name] = subprocess.Popen(
+            self.midpo.command(*arguments), stdout=subprocess.DEVNULL, stderr=self.logs[name],
+            env={**os.environ, **self.midpo.QUIET, **(env or {})})
+        return self.processes[name]
+
+    def worker(self, name, *more, env=None):
+        return self.start(name, "worker", "--connect", self.address, "--name", name, "--threads", 1,
+                          "--give-up-after", 30, *more, env=env)
+
+    def words(self, name):
+        return (self.folder / f"{name}.log").read_text()
+
+    def wait_for(self, name, pattern, limit_s=40.0):
+        deadline = time.monotonic() + limit_s
+        while not re.search(pattern, self.words(name)):
+            assert time.monotonic() < deadline, (pattern, self.words(name)[-3000:])
+            time.sleep(0.02)
+
+    def end(self, name, limit_s=60.0):
+        status = self.processes[name].wait(timeout=limit_s)
+        assert status == 0, (name, self.words(name)[-3000:])
+
+
+def online(party, toy, *more):
+    """All is written and scored by workers."""
+    return arguments(toy, party.folder / "run", "--online.max-staleness", 2, "--listen",
+                     party.address, "--online.generators", 0, *more)
+
+
+def test_workers_write_and_score_the_same_bytes(toy, midpo, expected, tmp_path):
+    with Party(midpo, tmp_path) as party:
+        party.worker("writer", "--roles", "generator")
+        party.worker("both")
+        party.start("job", *online(party, toy))
+        for name in ("job", "writer", "both"):
+            party.end(name)
+        assert re.search(r"worker_ready worker=writer credits=0 parts=1", party.words("job"))
+        assert re.search(r"worker_ready worker=both credits=2 parts=1", party.words("job"))
+        for name in ("writer", "both"):
+            assert re.search(r"left tasks=[1-9]", party.words(name)), party.words(name)
+    assert result_of(tmp_path / "run") == expected
+
+
+def test_the_mixture_is_written_by_workers_too(toy, midpo, tmp_path):
+    midpo.run_ok(*arguments(toy, tmp_path / "alone", *router_arguments(toy)))
+    with Party(midpo, tmp_path) as party:
+        for name in ("w0", "w1"):
+            party.worker(name)
+        party.start("job", *online(party, toy, "--online.max-staleness", 1,
+                                   *router_arguments(toy)))
+        party.end("job")
+    assert result_of(tmp_path / "run") == result_of(tmp_path / "alone")
+
+
+def test_stop_strings_and_log_probs_are_those_of_a_local_generator(toy, midpo, tmp_path):
+    more = ("--generation.stop", "e", "--generation.log-probs", "--generation.top-k", 20,
+            "--generation.repetition-penalty", 1.1, "--online.max-staleness", 1)
+    midpo.run_ok(*arguments(toy, tmp_path / "alone", *more))
+    with Party(midpo, tmp_path) as party:
+        party.worker("w0")
+        party.start("job", *online(party, toy, *more))
+        party.end("job")
+    assert result_of(tmp_path / "run") == result_of(tmp_path / "alone")
+    assert "stop_string" in (tmp_path / "run/state/rounds/round-0.jsonl").read_text()
+
+
+def test_killed_workers_and_coordinators_change_nothing(toy, midpo, expected, tmp_path):
+    """Each in turn, while rounds are being written; every other one is killed within a version."""
+    with Party(midpo, tmp_path) as party:
+        job = online(party, toy, "--resume")
+        for name in ("w0", "w1"):
+            party.worker(name)
+        party.start("job", *job)
+        party.wait_for("w0", "weights_live version=1 ")
+        party.processes["w0"].kill()
+        party.wait_for("job", "worker_lost worker=w0")
+        party.worker("w0")
+        party.wait_for("w1", "weights_live version=3 ")
+        party.processes["job"].kill()
+        party.processes["job"].wait()
+        party.start("job", *job)
+        party.processes["w1"].kill()
+        party.end("job")
+    assert result_of(tmp_path / "run") == expected
+
+
+@pytest.mark.parametrize("rate", (0.1, pytest.param(0.3, marks=pytest.mark.slow)))
+def test_a_bad_network_changes_nothing(rate, toy, midpo, expected, tmp_path):
+    faults = {"MIDPO_TEST_FAULTS": ",".join(f"{kind}={rate}" for kind in (
+        "drop", "doubled", "reordered", "delayed", "corrupt")) + ",seed=7"}
+    with Party(midpo, tmp_path) as party:
+        for name in ("w0", "w1"):
+            party.worker(name, env=faults)
+        party.start("job", *online(party, toy), env=faults)
+        party.end("job", limit_s=120)
+    assert result_of(tmp_path / "run") == expected
+
+
+def test_a_late_worker_finds_the_versions_that_are_needed(toy, midpo, expected, tmp_path):
+    with Party(midpo, tmp_path) as party:
+        party.worker("w0")
+        party.start("job", *online(party, toy))
+        party.wait_for("w0", "weights_live version=2 ")
+        party.worker("late")
+        party.end("job")
+    assert result_of(tmp_path / "run") == expected
+
+
+def test_a_frozen_worker_holds_nobody_up(toy, midpo, expected, tmp_path):
+    with Party(midpo, tmp_path) as party:
+        for name in ("w0", "w1"):
+            party.worker(name)
+        party.start("job", *online(party, toy))
+        party.wait_for("w0", "weights_live version=1 ")
+        party.processes["w0"].send_signal(signal.SIGSTOP)
+        party.end("job")
+        assert "worker_lost worker=w0 reason=\"silent" in party.words("job")
+    assert result_of(tmp_path / "run") == expected
+
+
+def test_the_version_on_a_worker_is_the_one_it_says(toy, midpo, expected, tmp_path):
+    """The last round's prompts by hand, with the weights that its lines name."""
+    step = online_world.NUM_ROUNDS - 1
+    with Party(midpo, tmp_path) as party:
+        party.worker("w0")
+        party.start("job", *online(party, toy, "--online.save-steps", 0))
+        party.end("job")
+    lines = midpo.read_jsonl(tmp_path / f"run/state/rounds/round-{step}.jsonl")
+    weights = tmp_path / f"run/state/weights/version-{lines[0]['policy_version']}"
+    midpo.run_ok("generate", "--model", toy / "sft", "--adapter", weights, "--data",
+                 toy / "prompts_test.jsonl", "--output", tmp_path / "out.jsonl", "--dtype",
+                 "float32", "--max-length", 96, "--num-samples", 3, "--max-new-tokens", 24,
+                 "--temperature", 1, "--seed", 42 + step)
+    by_hand = [(line["prompt"], line["responses"], line["model"])
+               for line in midpo.read_jsonl(tmp_path / "out.jsonl")]
+    for line in lines:
+        assert (line["prompt"], line["responses"], line["model"]) in by_hand
+
+
+def test_what_cannot_work_is_refused_by_name(toy, midpo, tmp_path):
+    result = midpo.run(*arguments(toy, tmp_path / "none", "--online.generators", 0))
+    assert result.returncode == midpo.EXIT_USAGE and "--listen" in result.stderr
+    with Party(midpo, tmp_path) as party:
+        (tmp_path / "other").mkdir()
+        party.worker("other", "--model-map", f"{toy / 'sft'}={toy / 'init'}", "--roles",
+                     "generator")
+        party.start("job", *online(party, toy, "--wait-for-workers", 30))
+        assert party.processes["other"].wait(timeout=30) == midpo.EXIT_USAGE
+        assert "the policy model has content" in party.words("other")
