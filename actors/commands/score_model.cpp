@@ -25,6 +25,7 @@ class ScoreModelCommand : public Command {
         .aliases = {"score_regularizer"};
     add_lora_options(table_, config_, true);
     add_training_options(table_, config_);
+    add_remote_options(table_, config_.remote);
   }
 
   OptionTable& options() override { return table_; }

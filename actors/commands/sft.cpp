@@ -19,6 +19,7 @@ class SftCommand : public Command {
                     "Rows: prompt and response, messages, or instruction, input and output");
     add_lora_options(table_, config_, true);
     add_training_options(table_, config_);
+    add_remote_options(table_, config_.remote);
   }
 
   OptionTable& options() override { return table_; }

@@ -109,14 +109,31 @@ void start_processes(RankProcesses& processes, const LearnerRanks& ranks,
   }
 }
 
+void recruit_workers(const LearnerRanks& ranks, const RendezvousAddress& address) {
+  for (std::int64_t rank = 1; rank < ranks.group.ranks; ++rank) {
+    RankTask task;
+    task.rendezvous = address.text();
+    task.rank = static_cast<std::uint32_t>(rank);
+    task.ranks = static_cast<std::uint32_t>(ranks.group.ranks);
+    task.threads = static_cast<std::uint32_t>(is_loopback(address) ? ranks.threads : 0);
+    task.silence_seconds = ranks.group.silence_seconds;
+    task.deadline_seconds = ranks.group.deadline_seconds;
+    task.join_seconds = ranks.group.join_seconds;
+    ranks.recruiter->recruit(task);
+  }
+}
+
 /// Lets the other ranks end before their processes are ended.
 std::shared_ptr<Learner> wrap(std::shared_ptr<Learner> own, std::shared_ptr<Collective> collective,
-                              std::shared_ptr<RankProcesses> processes) {
+                              std::shared_ptr<RankProcesses> processes,
+                              std::shared_ptr<RankRecruiter> recruiter) {
   auto* learner = new DataParallelLearner(std::move(own), collective);
-  return {learner, [collective, processes = std::move(processes)](Learner* ended) {
+  return {learner, [collective, processes = std::move(processes),
+                    recruiter = std::move(recruiter)](Learner* ended) {
             const bool is_whole = collective->problem().empty();
             delete ended;
             if (is_whole) processes->expect_end();
+            if (is_whole && recruiter) recruiter->dismiss();
           }};
 }
 
@@ -136,15 +153,21 @@ std::shared_ptr<Learner> make_ranked_learner(LearnerOptions options, const Learn
   warn_of_open_network(address);
   FileDescriptor listener = listen_at(address);
   const auto processes = std::make_shared<RankProcesses>();
-  if (ranks.group.rendezvous.empty()) start_processes(*processes, ranks, address);
+  if (ranks.recruiter) {
+    recruit_workers(ranks, address);
+  } else if (ranks.group.rendezvous.empty()) {
+    start_processes(*processes, ranks, address);
+  }
   CollectiveOptions joining = collective_options(ranks.group, 0, options.model.device);
   joining.rendezvous = address;
   joining.listener = listener.get();
-  joining.watch = [processes] { return processes->problem(); };
+  joining.watch = [processes, recruiter = ranks.recruiter] {
+    return recruiter ? recruiter->problem() : processes->problem();
+  };
   options.collective = open_collective(joining);
   options.collective->broadcast(learner_options_to_json(options), Patience::kDeadline);
   std::shared_ptr<Learner> own = load_and_meet(options, engines);
-  return wrap(std::move(own), options.collective, processes);
+  return wrap(std::move(own), options.collective, processes, ranks.recruiter);
 }
 
 void run_learner_rank(const RankPlace& place, const EngineFactory& engines) {

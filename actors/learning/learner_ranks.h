@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/learning/rank_options.h"
+#include "actors/remote/rank_recruiter.h"
 #include "models/learner.h"
 
 namespace midpo {
@@ -14,8 +15,9 @@ namespace midpo {
 /// One model's ranks.
 struct LearnerRanks {
   RankConfig group;
-  std::vector<std::string> devices;  ///< [rank]; of other hosts' ranks: unused
-  std::int64_t threads = 0;          ///< of each rank, CPU; 0: all cores
+  std::vector<std::string> devices;                    ///< [rank]; of other hosts' ranks: unused
+  std::int64_t threads = 0;                            ///< of each rank, CPU; 0: all cores
+  std::shared_ptr<RankRecruiter> recruiter = nullptr;  ///< null: no workers become ranks
 };
 
 /// The learner of rank 0, and behind it all others, which have loaded the same model. One rank:

@@ -114,6 +114,8 @@ LearningResult train_models(LearningRequest request, const EngineFactory& engine
   const PreparedLearning prepared = prepare_learning(request, folder, engines);
   if (const auto remote = make_remote_job(config.remote); remote && !prepared.job->models.empty()) {
     identify(*remote, folder.dir);
+    remote->has_ranks = prepared.recruiter != nullptr;
+    if (prepared.recruiter) prepared.recruiter->close();  // the bridge listens there next
     prepared.job->remote = remote;
   }
   if (request.on_prepared) request.on_prepared(prepared);

@@ -8,6 +8,7 @@
 #include "actors/learning/score_models.h"
 #include "actors/row_lines.h"
 #include "runtime/core/atomic_file.h"
+#include "runtime/transport/tcp_address.h"
 
 namespace midpo {
 namespace {
@@ -88,9 +89,10 @@ LearnerJob make_learner_job(const LearningRequest& request, std::size_t index,
 }
 
 /// Learners that compute at once, and the ranks of each on this host, divide devices and cores.
-LearnerRanks ranks_of(const LearningRequest& request, std::size_t index) {
+LearnerRanks ranks_of(const LearningRequest& request, std::size_t index,
+                      const std::shared_ptr<RankRecruiter>& recruiter) {
   const std::vector<std::string> devices = device_list(request.config.compute);
-  LearnerRanks ranks{request.config.ranks, {}, 0};
+  LearnerRanks ranks{request.config.ranks, {}, 0, recruiter};
   const auto num_ranks = static_cast<std::size_t>(ranks.group.ranks);
   for (std::size_t rank = 0; rank < num_ranks; ++rank) {
     ranks.devices.push_back(devices[(index * num_ranks + rank) % devices.size()]);
@@ -106,7 +108,26 @@ LearnerRanks ranks_of(const LearningRequest& request, std::size_t index) {
   return ranks;
 }
 
+/// Null unless workers become ranks. @throws Error(kConfig) where they could not.
+std::shared_ptr<RankRecruiter> make_recruiter(const TrainingConfig& config,
+                                              const std::string& run_dir, bool scores_rows) {
+  const auto remote = make_remote_job(config.remote);
+  const bool wants_workers = config.ranks.source == "workers";
+  require(!remote || scores_rows || wants_workers, ErrorCode::kConfig,
+          "listen: this job has nothing for workers to do; give --ranks N --rank-source workers");
+  if (!wants_workers || config.ranks.ranks == 1) return nullptr;
+  require(remote != nullptr, ErrorCode::kConfig,
+          "rank_source is workers, and none can come; give --listen, too");
+  const bool is_open = !parse_tcp_address(config.remote.listen).is_loopback;
+  require(!is_open || !config.ranks.rendezvous.empty(), ErrorCode::kConfig,
+          "rank_source is workers and listen reaches beyond this host: give --rendezvous "
+          "tcp://HOST:PORT, an address of this host where the ranks meet");
+  identify(*remote, run_dir);
+  return std::make_shared<RankRecruiter>(*remote);
+}
+
 std::vector<std::shared_ptr<Learner>> make_learners(const LearningRequest& request,
+                                                    const std::shared_ptr<RankRecruiter>& recruiter,
                                                     const EngineFactory& engines) {
   const RankConfig& config = request.config.ranks;
   require(config.rendezvous.empty() || request.learners.size() == 1, ErrorCode::kConfig,
@@ -115,7 +136,7 @@ std::vector<std::shared_ptr<Learner>> make_learners(const LearningRequest& reque
   std::vector<std::shared_ptr<Learner>> learners;
   for (std::size_t i = 0; i < request.learners.size(); ++i) {
     learners.push_back(
-        make_ranked_learner(request.learners[i].options, ranks_of(request, i), engines));
+        make_ranked_learner(request.learners[i].options, ranks_of(request, i, recruiter), engines));
   }
   return learners;
 }
@@ -147,7 +168,7 @@ std::shared_ptr<const RankJob> make_ranking(const LearningRequest& request,
 PreparedLearning prepare_learning(const LearningRequest& request, const LearningFolder& folder,
                                   const EngineFactory& engines) {
   const TrainingConfig& config = request.config;
-  PreparedLearning made{std::make_shared<LearningJob>(), {}, {}};
+  PreparedLearning made{std::make_shared<LearningJob>(), {}, {}, nullptr};
   LearningJob& job = *made.job;
   job.group = request.beside.group;
   job.shows_progress = job.group.empty();
@@ -172,7 +193,8 @@ PreparedLearning prepare_learning(const LearningRequest& request, const Learning
     job.num_ranked = train.end;
     job.ranking = make_ranking(request, folder, job);
   }
-  made.learners = make_learners(request, engines);
+  made.recruiter = make_recruiter(config, folder.dir, !job.models.empty());
+  made.learners = make_learners(request, made.recruiter, engines);
   made.inputs = train.files;
   made.inputs.insert(made.inputs.end(), eval.files.begin(), eval.files.end());
   const std::string quarantine = train.quarantine_lines + eval.quarantine_lines;

@@ -7,6 +7,7 @@
 
 #include "actors/learning/learning_folder.h"
 #include "actors/learning/learning_run.h"
+#include "actors/remote/rank_recruiter.h"
 
 namespace midpo {
 
@@ -14,6 +15,7 @@ struct PreparedLearning {
   std::shared_ptr<LearningJob> job;
   std::vector<std::shared_ptr<Learner>> learners;
   std::vector<InputFile> inputs;
+  std::shared_ptr<RankRecruiter> recruiter;  ///< listens; null: no workers become ranks
 };
 
 /// Reads rows, loads models and makes learners: everything that can fail before there is state on

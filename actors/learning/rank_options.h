@@ -15,6 +15,7 @@ namespace midpo {
 struct RankConfig {
   std::int64_t ranks = 1;
   std::string rendezvous;  ///< tcp://HOST:PORT; empty: all ranks on this host, started by rank 0
+  std::string source = "processes";  ///< or workers: those that listen lets in become ranks
   std::int64_t bucket_kib = 4096;
   double silence_seconds = 5.0;
   double deadline_seconds = 600.0;

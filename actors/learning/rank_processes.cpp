@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "runtime/core/error.h"
 
@@ -65,7 +66,7 @@ void RankProcesses::start(int rank, const std::vector<std::string>& arguments) {
           "rank " + std::to_string(rank) + " cannot be started: " + std::strerror(errno));
   if (number == 0) become_rank(words, parent);
   const std::lock_guard lock(mutex_);
-  processes_.push_back({rank, number, false, 0});
+  processes_.push_back({rank, number, false, 0, false});
 }
 
 void RankProcesses::look() {
@@ -84,6 +85,23 @@ std::string RankProcesses::problem() {
            ") " + end_text(process.status);
   }
   return {};
+}
+
+std::vector<std::pair<int, std::string>> RankProcesses::take_ended() {
+  const std::lock_guard lock(mutex_);
+  look();
+  std::vector<std::pair<int, std::string>> ended;
+  for (Process& process : processes_) {
+    if (!process.has_ended || std::exchange(process.is_taken, true)) continue;
+    ended.emplace_back(process.rank, end_text(process.status));
+  }
+  return ended;
+}
+
+std::size_t RankProcesses::num_running() {
+  const std::lock_guard lock(mutex_);
+  look();
+  return static_cast<std::size_t>(std::ranges::count(processes_, false, &Process::has_ended));
 }
 
 bool RankProcesses::have_ended() {

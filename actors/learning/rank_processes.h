@@ -5,6 +5,7 @@
 
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace midpo {
@@ -26,6 +27,10 @@ class RankProcesses {
   /// "rank 1 (process 17) was killed by signal 9", for the first that ended; empty: none did.
   std::string problem();
 
+  /// Those that have ended since the last call, with how ("was killed by signal 9").
+  std::vector<std::pair<int, std::string>> take_ended();
+  std::size_t num_running();
+
   /// From now on ends are as they should be; waits for all of them for a moment.
   void expect_end();
 
@@ -35,6 +40,7 @@ class RankProcesses {
     pid_t number = 0;
     bool has_ended = false;
     int status = 0;
+    bool is_taken = false;  ///< its end
   };
   void look();
   bool have_ended();

@@ -94,6 +94,9 @@ void add_training_options(OptionTable& table, TrainingConfig& config) {
   table.text("run_dir", &config.run_dir, "DIR", "Folder of the run's state; default: OUTPUT.run");
   add_compute_options(table, config.compute);
   add_rank_options(table, config.ranks);
+  table.choice("rank_source", &config.ranks.source, {"processes", "workers"},
+               "processes: ranks are processes of this host, or started by hand; workers: midpo "
+               "worker processes that listen lets in become ranks");
 }
 
 void add_lora_options(OptionTable& table, TrainingConfig& config, bool is_optional) {

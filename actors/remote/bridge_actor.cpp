@@ -150,6 +150,11 @@ void note(Pointer self, const WorkerReady& ready) {
   }
 }
 
+/// The learner's own ranks notice it, too.
+void note(Pointer self, const RankLeft& left) {
+  log::warn("rank_left", {{"worker", self->state.desks[left.worker].name}, {"how", left.how}});
+}
+
 void note(Pointer self, const PromptsDone& done) {
   self->send(
       self->state.generators,

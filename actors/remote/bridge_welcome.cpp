@@ -19,6 +19,7 @@ Welcome make_welcome(const ScoringJob& job) {
   welcome.models.insert(welcome.models.end(), policy.begin(), policy.end());
   welcome.roles = {std::string(worker_role::kScorer)};
   if (!policy.empty()) welcome.roles.emplace_back(worker_role::kGenerator);
+  if (job.remote->has_ranks) welcome.roles.emplace_back(worker_role::kRank);
   welcome.task_deadline_ms = static_cast<std::uint32_t>(1000.0 * job.task_deadline_seconds);
   return welcome;
 }

@@ -21,6 +21,7 @@ struct RemoteJob {
   std::uint64_t epoch = 1;
   /// What generators of other processes need; empty: the job has no work for them.
   std::vector<RemoteModel> policy;
+  bool has_ranks = false;  ///< some of its workers may be ranks of its learners
   std::chrono::duration<double> wait_limit{600.0};  ///< without any scorer at all
 };
 

@@ -80,6 +80,7 @@ void hand_out(Pointer self) {
 void leave_if_idle(Pointer self) {
   WorkerState& state = self->state;
   if (!state.is_leaving || state.end_by || state.idle_lanes.size() < state.lanes.size()) return;
+  if (state.ranks.is_any_running()) return;  // they end with rank 0
   if (!state.session->is_over()) {
     state.session->leave(state.error ? state.error->what() : "stopped on request");
   }
@@ -102,6 +103,8 @@ void report_ready(WorkerState& state) {
   const bool writes = has_role(roles, worker_role::kGenerator);
   ready.credits = scores ? kCreditsPerLane * state.config.num_lanes : 0;
   ready.prompt_credits = writes ? state.config.num_lanes : 0;
+  const bool ranks = has_role(roles, worker_role::kRank);
+  ready.rank_credits = ranks ? state.ranks.num_free(state.config) : 0;
   ready.models = state.models->loaded;
   state.session->ready(state.offer->session, ready);
   state.is_ready = true;
@@ -119,12 +122,20 @@ std::vector<std::string> shared_roles(const WorkerState& state) {
   return roles;
 }
 
+/// A job that only wants ranks is beginning: those of its life before are about to end.
+bool waits_for_ranks(WorkerState& state) {
+  const std::vector<std::string> roles = shared_roles(state);
+  const bool is_only_rank = roles.size() == 1 && roles.front() == worker_role::kRank;
+  return is_only_rank && state.offer->welcome.roles.size() == 1 && state.ranks.is_any_running();
+}
+
 /// Ready if what is loaded is what is wanted; else the loader begins, once at a time. Lanes that
 /// still compute for a session that is over are waited for: what they do is nobody's task now.
 void take_offer(Pointer self) {
   WorkerState& state = self->state;
   if (!state.offer || state.is_ready || state.is_loading || state.is_leaving) return;
   if (state.idle_lanes.size() < state.lanes.size()) return;
+  if (waits_for_ranks(state)) return;
   const auto& wanted = state.offer->welcome.models;
   const std::vector<std::string> roles = shared_roles(state);
   if (state.models && state.models->wanted == wanted && state.models->roles == roles) {
@@ -159,6 +170,21 @@ void note(Pointer self, const WeightsGiven& given) {
   state.inbox.forget_before(given.piece.oldest);
   state.versions.erase(state.versions.begin(), state.versions.lower_bound(given.piece.oldest));
   self->send(state.loader, LoadVersion{given.session, state.models, *weights});
+}
+
+void note(Pointer self, const RankGiven& given) {
+  WorkerState& state = self->state;
+  try {
+    state.ranks.start(state.config, given);
+  } catch (const Error& error) {
+    state.session->finish(given.session, given.task, 0, RankEnded{error.what()});
+  }
+}
+
+void note_ended_ranks(WorkerState& state) {
+  for (const auto& [given, how] : state.ranks.take_ended()) {
+    state.session->finish(given.session, given.task, 0, RankEnded{how});
+  }
 }
 
 void note(Pointer self, const DrainAsked&) { begin_leaving(self, std::nullopt); }
@@ -253,7 +279,7 @@ std::string link_text(ClientEndpoint::Link link) {
 void check_patience(Pointer self) {
   WorkerState& state = self->state;
   const auto now = Clock::now();
-  if (state.offer) state.last_in_job = now;
+  if (state.offer || state.ranks.is_any_running()) state.last_in_job = now;
   if (now - state.last_in_job < state.config.give_up_after) return;
   const auto seconds = static_cast<int>(state.config.give_up_after.count());
   begin_leaving(
@@ -284,9 +310,12 @@ void tick(Pointer self) {
   WorkerState& state = self->state;
   const auto now = Clock::now();
   note_all(self, state.session->tick(now));
+  note_ended_ranks(state);
+  take_offer(self);
   if (state.reports.take()) report(state);
   if (stop_requested()) begin_leaving(self, std::nullopt);
   check_patience(self);
+  leave_if_idle(self);
   flush(self);
   const bool is_answered =
       state.session->is_settled() && state.end_by && now >= *state.end_by - kEndLimit + kEndDelay;

@@ -11,6 +11,7 @@
 #include "actors/remote/test_faults.h"
 #include "actors/remote/weights_inbox.h"
 #include "actors/remote/worker_messages.h"
+#include "actors/remote/worker_ranks.h"
 #include "actors/stop_request.h"
 #include "runtime/transport/client_endpoint.h"
 
@@ -24,6 +25,7 @@ struct WorkerState {
   std::unique_ptr<WorkerSession> session;
   std::optional<JobOffered> offer;             ///< of the present session
   std::shared_ptr<const WorkerModels> models;  ///< kept over sessions
+  WorkerRanks ranks;
   WeightsInbox inbox;
   std::map<std::uint64_t, std::shared_ptr<const PolicyVersion>> versions;  ///< of this session
   /// Set when the present session ends: what is computed for it need not be finished.

@@ -32,9 +32,11 @@ std::vector<std::string> parse_roles(const std::string& text) {
   std::vector<std::string> roles;
   std::istringstream entries(text);
   for (std::string entry; std::getline(entries, entry, ',');) {
-    const bool is_known = entry == worker_role::kScorer || entry == worker_role::kGenerator;
-    require(is_known && !has_role(roles, entry), ErrorCode::kConfig,
-            "roles is '" + text + "', must be some of scorer and generator, each once");
+    const bool is_known = entry == worker_role::kScorer || entry == worker_role::kGenerator ||
+                          entry == worker_role::kRank;
+    require(
+        is_known && !has_role(roles, entry), ErrorCode::kConfig,
+        "roles is '" + text + "', must be some of scorer, generator and learner-rank, each once");
     roles.push_back(entry);
   }
   require(!roles.empty(), ErrorCode::kConfig, "roles is empty: the worker would do nothing");
@@ -60,7 +62,7 @@ void add_worker_options(OptionTable& table, WorkerArguments& arguments) {
              "The same over restarts, and no other worker's; default: HOST-PID");
   table.group("Computing");
   table.text("roles", &arguments.roles, "ROLES",
-             "What to do for the job, where it has such work: scorer, generator");
+             "What to do for the job, where it has such work: scorer, generator, learner-rank");
   table.text("device", &arguments.device, "DEVICE", "cpu, cuda:0, or several: cuda:0,cuda:1");
   table.integer("threads", &arguments.threads, 0, 1024,
                 "Tasks computed side by side; 0: one per core (CPU), two per device");

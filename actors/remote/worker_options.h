@@ -12,7 +12,7 @@ namespace midpo {
 /// The command line of a worker.
 struct WorkerArguments {
   std::string connect, key, server_key, name;
-  std::string roles = "scorer,generator";
+  std::string roles = "scorer,generator,learner-rank";
   std::string device = "cpu";
   std::int64_t threads = 0;
   std::vector<std::string> model_map;

@@ -19,9 +19,10 @@ constexpr std::size_t kCrcBytes = 4;
 constexpr std::size_t kMaxEnvelopeBytes = 256;
 constexpr std::size_t kMaxJobBytes = 64;
 
-constexpr std::array<std::string_view, 16> kKindNames = {
-    "",      "hello",   "welcome", "ready",   "task",    "result", "failure", "heartbeat",
-    "drain", "goodbye", "refusal", "weights", "confirm", "reset",  "prompts", "responses"};
+constexpr std::array<std::string_view, 18> kKindNames = {
+    "",        "hello",     "welcome", "ready",     "task",    "result",
+    "failure", "heartbeat", "drain",   "goodbye",   "refusal", "weights",
+    "confirm", "reset",     "prompts", "responses", "rank",    "rank-ended"};
 
 /// The envelope as packed.
 struct PackedEnvelope {

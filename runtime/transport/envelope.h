@@ -29,6 +29,8 @@ enum class MessageKind : std::uint8_t {
   kReset = 13,      ///< C: the session named is over; begin a new one
   kPrompts = 14,    ///< C: prompts to write responses to, with a version of the weights
   kResponses = 15,  ///< W: what was written
+  kRank = 16,       ///< C: become a rank of a data-parallel learner
+  kRankEnded = 17,  ///< W: that rank's process has ended, and how
 };
 
 /// Fields that a kind does not use are zero.

@@ -76,9 +76,10 @@ struct Ready {
   std::uint32_t credits = 2;         ///< tiles it holds at once; a scorer's
   std::vector<Loaded> models;        ///< as Welcome lists them; empty: not of its roles
   std::uint32_t prompt_credits = 0;  ///< prompt tasks it holds at once; a generator's
+  std::uint32_t rank_credits = 0;    ///< ranks it can be at once, one a device
 
   static auto fields(auto& self) {
-    return std::tie(self.credits, self.models, self.prompt_credits);
+    return std::tie(self.credits, self.models, self.prompt_credits, self.rank_credits);
   }
   bool operator==(const Ready&) const = default;
 };
@@ -138,6 +139,32 @@ struct PromptResult {
   double compute_seconds = 0.0;
 
   bool operator==(const PromptResult&) const = default;
+};
+
+/// A rank to become: a process of its own, which meets the others by itself; envelope: task.
+struct RankTask {
+  static constexpr MessageKind kKind = MessageKind::kRank;
+  std::string rendezvous;  ///< tcp://HOST:PORT
+  std::uint32_t rank = 1;
+  std::uint32_t ranks = 2;
+  std::uint32_t threads = 0;  ///< of one step, CPU; 0: all cores of its host
+  double silence_seconds = 5.0;
+  double deadline_seconds = 600.0;
+  double join_seconds = 300.0;
+
+  static auto fields(auto& self) {
+    return std::tie(self.rendezvous, self.rank, self.ranks, self.threads, self.silence_seconds,
+                    self.deadline_seconds, self.join_seconds);
+  }
+  bool operator==(const RankTask&) const = default;
+};
+
+struct RankEnded {
+  static constexpr MessageKind kKind = MessageKind::kRankEnded;
+  std::string how;  ///< "ended with exit status 0", ...
+
+  static auto fields(auto& self) { return std::tie(self.how); }
+  bool operator==(const RankEnded&) const = default;
 };
 
 /// Why a result cannot be what the task asked for, in words; none if it can.

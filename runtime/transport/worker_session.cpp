@@ -86,6 +86,9 @@ void WorkerSession::handle(const Message& message) {
       return give(envelope, body_of<TileTask>(message));
     case MessageKind::kPrompts:
       return give(envelope, confirmed(body_of<PromptTask>(message)));
+    case MessageKind::kRank:
+      events_.push_back(RankGiven{session_, envelope.task, body_of<RankTask>(message)});
+      return;
     case MessageKind::kWeights: {
       auto piece = body_of<WeightsPiece>(message);
       const bool is_whole = weights_.take(piece);

@@ -35,6 +35,11 @@ struct TaskGiven {  ///< compute in the order of arrival, then call finish() or 
   std::uint32_t attempt = 0;
   std::variant<TileTask, PromptTask> body;
 };
+struct RankGiven {  ///< start its process; when that has ended, call finish() with a RankEnded
+  std::uint64_t session = 0;
+  std::uint64_t task = 0;
+  RankTask body;
+};
 /// In order and of the right sizes; the hash is the owner's to check. Behind the last piece: load
 /// the version beside what is there, then call confirm().
 struct WeightsGiven {
@@ -51,8 +56,8 @@ struct SessionOver {           ///< the worker's end
   std::optional<Error> error;  ///< none: the job is done
   std::string reason;
 };
-using SessionEvent =
-    std::variant<JobOffered, TaskGiven, WeightsGiven, DrainAsked, SessionLost, SessionOver>;
+using SessionEvent = std::variant<JobOffered, TaskGiven, WeightsGiven, DrainAsked, SessionLost,
+                                  SessionOver, RankGiven>;
 
 /// The worker's side of the protocol. Introduces itself, passes tasks in and results out, and
 /// begins a new session whenever the coordinator is silent, was restarted or does not know the old
@@ -75,7 +80,7 @@ class WorkerSession {
 
   // --- the owner's answers, each for the session of the event; void if that is over
   void ready(std::uint64_t session, const Ready& ready);
-  template <typename Result>  ///< TileResult or PromptResult, as the task was
+  template <typename Result>  ///< TileResult, PromptResult or RankEnded, as the task was
   void finish(std::uint64_t session, std::uint64_t task, std::uint32_t attempt,
               const Result& result) {
     answer(session, task, attempt, to_message(result));

@@ -171,6 +171,8 @@ void WorkerTable::handle(Session& session, const Message& message) {
       return note_result(session, envelope, body_of<PromptResult>(message));
     case MessageKind::kFailure:
       return note_failure(session, envelope, body_of<Failure>(message));
+    case MessageKind::kRankEnded:
+      return note_rank_ended(session, envelope, body_of<RankEnded>(message));
     case MessageKind::kConfirm:
       return note_confirm(session, body_of<Confirm>(message));
     default:
@@ -194,7 +196,11 @@ void WorkerTable::note_ready(Session& session, const Ready& ready) {
     for (const auto& [number, version] : published_) session.weights.add(version);
     session.weights.forget_before(oldest_version_);
   }
-  events_.push_back(WorkerReady{session.worker, session.credits, session.prompt_credits});
+  if (has_role(session.roles, worker_role::kRank)) {
+    session.rank_credits = std::min(ready.rank_credits, options_.max_credits);
+  }
+  events_.push_back(
+      WorkerReady{session.worker, session.credits, session.prompt_credits, session.rank_credits});
 }
 
 void WorkerTable::note_result(Session& session, const Envelope& envelope, TileResult result) {
@@ -259,6 +265,7 @@ void WorkerTable::suspect(const DeathWatch::Tasks& tasks) {
 void WorkerTable::end(Sessions::iterator session, const std::string& reason) {
   WorkerLost lost{session->second.worker, {}, reason};
   for (const HeldTask& held : session->second.held.all()) lost.tasks.push_back(held.task);
+  lost.tasks.insert(lost.tasks.end(), session->second.ranks.begin(), session->second.ranks.end());
   ended_.push_back(session->second.id);
   if (ended_.size() > kEndedKept) ended_.pop_front();
   peer_of_.erase(lost.worker);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -52,6 +53,7 @@ struct WorkerReady {
   WorkerId worker = 0;
   std::uint32_t credits = 0;         ///< 0: no scorer
   std::uint32_t prompt_credits = 0;  ///< 0: no generator
+  std::uint32_t rank_credits = 0;    ///< 0: it can be no rank
 };
 struct TaskDone {
   WorkerId worker = 0;
@@ -64,6 +66,11 @@ struct PromptsDone {
   std::uint64_t task = 0;
   std::uint32_t attempt = 0;
   PromptResult result;
+};
+struct RankLeft {  ///< a rank's process has ended
+  WorkerId worker = 0;
+  std::uint64_t task = 0;
+  std::string how;
 };
 struct TaskFailed {
   WorkerId worker = 0;
@@ -83,8 +90,9 @@ struct WeightsConfirmed {  ///< prompt tasks of that version may go there
   WorkerId worker = 0;
   Confirm confirm;
 };
-using WorkerEvent = std::variant<WorkerJoined, WorkerRefused, WorkerReady, TaskDone, TaskFailed,
-                                 WorkerLost, TaskSuspected, WeightsConfirmed, PromptsDone>;
+using WorkerEvent =
+    std::variant<WorkerJoined, WorkerRefused, WorkerReady, TaskDone, TaskFailed, WorkerLost,
+                 TaskSuspected, WeightsConfirmed, PromptsDone, RankLeft>;
 
 /// The coordinator's side of the protocol: who is there, who holds what. Decides nothing about
 /// which task goes where (runtime/flow/work_desk.h does), and knows no clock, socket or thread: its
@@ -117,6 +125,9 @@ class WorkerTable {
   bool assign(WorkerId worker, std::uint64_t task, std::uint32_t attempt,
               std::shared_ptr<const PromptTask> body, Clock::time_point now);
 
+  /// A rank has no deadline, and is lost with its worker (WorkerLost names the task).
+  bool assign(WorkerId worker, std::uint64_t task, const RankTask& body);
+
   /// To every generator, piece by piece, now or when it is ready; each answers with
   /// WeightsConfirmed. Versions before `oldest` are not needed any more.
   void publish(std::shared_ptr<const WeightsVersion> version, std::uint64_t oldest);
@@ -148,7 +159,9 @@ class WorkerTable {
     WeightsDelivery weights;
     std::uint32_t credits = 0;
     std::uint32_t prompt_credits = 0;
+    std::uint32_t rank_credits = 0;
     HeldTasks held = {};
+    std::set<std::uint64_t> ranks = {};  ///< tasks
   };
   using Sessions = std::map<PeerId, Session>;
 
@@ -166,6 +179,7 @@ class WorkerTable {
   void note_result(Session& session, const Envelope& envelope, TileResult result);
   void note_result(Session& session, const Envelope& envelope, PromptResult result);
   void note_failure(Session& session, const Envelope& envelope, Failure failure);
+  void note_rank_ended(Session& session, const Envelope& envelope, const RankEnded& ended);
   void note_confirm(Session& session, const Confirm& confirm);
   void send_weights(Session& session);
   std::optional<HeldTask> give_back(Session& session, const Envelope& envelope);

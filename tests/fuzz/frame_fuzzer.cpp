@@ -124,7 +124,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto message = decode_or_refuse(*wire);
     if (!message) continue;
     check_bodies<Hello, Welcome, Ready, TileTask, TileResult, Failure, Refusal, Goodbye, Reset,
-                 WeightsPiece, Confirm, PromptTask, PromptResult>(*message);
+                 WeightsPiece, Confirm, PromptTask, PromptResult, RankTask, RankEnded>(*message);
     now += std::chrono::milliseconds(100);
     table.receive("hostile", *message, now);
     table.tick(now);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workers as generators of an online run: the same bytes, whatever happens to them."""
+"""Workers as generators of an online run, and as ranks of a learner: the same bytes, whatever
+happens to them."""
 import os
 import re
 import signal
@@ -195,3 +196,81 @@ def test_what_cannot_work_is_refused_by_name(toy, midpo, tmp_path):
         party.start("job", *online(party, toy, "--wait-for-workers", 30))
         assert party.processes["other"].wait(timeout=30) == midpo.EXIT_USAGE
         assert "the policy model has content" in party.words("other")
+
+
+def sft(toy, output, *more):
+    return ("sft", "--model", toy / "init", "--data", toy / "sft.jsonl", "--output", output,
+            "--dtype", "float32", "--batch-size", 4, "--max-steps", 60, "--save-steps", 20,
+            "--warmup-ratio", 0, "--learning-rate", "1e-3", "--ranks", 2, "--rank-silence-seconds",
+            2, *more)
+
+
+def trained_by(output):
+    return (output / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def two_ranks(toy, midpo, tmp_path_factory):
+    if not (midpo.BINARY.parent / "libmidpo_collectives.so").exists():
+        pytest.skip("built without LibTorch")
+    output = tmp_path_factory.mktemp("ranks") / "sft"
+    midpo.run_ok(*sft(toy, output))
+    return trained_by(output)
+
+
+def from_workers(party):
+    return "--rank-source", "workers", "--listen", party.address
+
+
+def test_a_worker_becomes_a_rank(toy, midpo, two_ranks, tmp_path):
+    with Party(midpo, tmp_path) as party:
+        party.worker("w0", "--roles", "learner-rank")
+        party.start("job", *sft(toy, tmp_path / "sft", *from_workers(party)))
+        for name in ("job", "w0"):
+            party.end(name)
+        assert re.search(r"rank_ended rank=1 how=\"ended with exit status 0\"", party.words("w0"))
+    assert trained_by(tmp_path / "sft") == two_ranks
+
+
+def test_a_rank_lost_with_its_worker_is_named_and_the_run_resumes_to_the_same_bits(
+        toy, midpo, two_ranks, tmp_path):
+    with Party(midpo, tmp_path) as party:
+        job = sft(toy, tmp_path / "sft", *from_workers(party))
+        party.worker("w0")
+        party.start("job", *job)
+        metrics = tmp_path / "sft.run/metrics.jsonl"
+        deadline = time.monotonic() + 40
+        while not (metrics.exists() and metrics.read_text().count("\n") >= 25):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        party.processes["w0"].kill()
+        killed = time.monotonic()
+        assert party.processes["job"].wait(timeout=30) == midpo.EXIT_FAILED
+        assert time.monotonic() - killed < 8
+        assert "rank 1" in party.words("job").splitlines()[-1], party.words("job")[-1000:]
+        party.worker("w1")
+        party.start("job", *job, "--resume")
+        party.end("job")
+        party.end("w1")
+    assert trained_by(tmp_path / "sft") == two_ranks
+
+
+def test_ranks_that_cannot_come_are_refused_by_name(toy, midpo, tmp_path):
+    def refused(*more):
+        result = midpo.run(*sft(toy, tmp_path / "sft", *more))
+        assert result.returncode == midpo.EXIT_USAGE, result.stderr
+        return result.stderr
+
+    assert "give --listen" in refused("--rank-source", "workers")
+    assert "nothing for workers to do" in refused("--listen", "tcp://127.0.0.1:5599")
+    assert "--rendezvous" in refused("--rank-source", "workers", "--listen", "tcp://192.0.2.7:5599",
+                                     "--insecure-plaintext")
+
+
+def test_a_worker_without_a_role_in_the_job_is_refused_by_name(toy, midpo, tmp_path):
+    with Party(midpo, tmp_path) as party:
+        party.worker("w0", "--roles", "learner-rank")
+        party.start("job", *online(party, toy))
+        assert party.processes["w0"].wait(timeout=30) == midpo.EXIT_USAGE
+        assert "the job has work for a scorer or generator, and worker w0 offers to be a " \
+            "learner-rank" in party.words("w0")

@@ -19,6 +19,8 @@ WorkerTableOptions table_options(const Job& job, std::uint64_t epoch,
   options.epoch = epoch;
   // Every worker comes back; who is only slow to do so must not be taken for dead.
   options.gone_after = std::chrono::seconds(1000);
+  options.weights = kWeightsLimits;
+  options.welcome.roles = {"scorer", "generator"};
   options.welcome.task_deadline_ms =
       static_cast<std::uint32_t>(1000 * habits.task_deadline_seconds);
   for (std::uint32_t model = 0; model < job.num_models; ++model)
@@ -40,6 +42,7 @@ CoordinatorProcess::CoordinatorProcess(World& world, Network& network, const Job
       history_(&history),
       table_(table_options(job, epoch, habits)),
       desk_(job.num_models, habits.desk),
+      rounds_(job_, table_),
       window_(habits.link.window),
       last_frontier_(world.now()) {
   listener_ = network_.listen(kCoordinator, [this](const std::string& from, Message message) {
@@ -70,7 +73,7 @@ void CoordinatorProcess::resume() {
           "a score of row " + std::to_string(key.second) + " was passed on, and is lost");
   }
   if (habits_.has_scorer) desk_.pull(kOwnScorer, 2);
-  if (next_block_ == job_.num_blocks()) advance_frontier(true);
+  if (is_all_written()) advance_frontier(true);
   admit();
 }
 
@@ -83,6 +86,7 @@ void CoordinatorProcess::arrive(const std::string& from, Message message) {
 void CoordinatorProcess::pump() {
   note(table_.tick(now()));
   hand_out();
+  rounds_.hand_out(now());
   for (const auto& [peer, message] : table_.due(now())) {
     window_.check_sent(message.envelope);
     network_.send(kCoordinator, peer, message);
@@ -112,6 +116,12 @@ void CoordinatorProcess::note(const WorkerRefused& refused) {
 void CoordinatorProcess::note(const WorkerReady& ready) {
   workers_.push_back(ready.worker);
   desk_.pull(ready.worker, ready.credits);
+  rounds_.join(ready);
+}
+
+void CoordinatorProcess::note(const PromptsDone& done) {
+  rounds_.finish(done);
+  if (is_all_written()) advance_frontier(true);
 }
 
 void CoordinatorProcess::note(const TaskDone& done) {
@@ -134,6 +144,7 @@ void CoordinatorProcess::note(const WorkerLost& lost) {
   world().note(std::to_string(lost.worker) + " is lost: " + lost.reason);
   std::erase(workers_, lost.worker);
   desk_.lose(lost.worker);
+  rounds_.leave(lost.worker);
 }
 
 void CoordinatorProcess::note(const TaskSuspected& suspected) {
@@ -141,7 +152,7 @@ void CoordinatorProcess::note(const TaskSuspected& suspected) {
   ++num_suspected_;
   check(history_ == nullptr || num_suspected_ <= history_->casualties.num_ended,
         "a task is suspected, but no worker died");
-  reject(desk_.blame(suspected.task));
+  if (suspected.task < PartDesk::kFirstId) reject(desk_.blame(suspected.task));
 }
 
 void CoordinatorProcess::become_zombie() {
@@ -322,7 +333,7 @@ void CoordinatorProcess::write(const OpenBlock& block) {
   }
   ++written_.next_block;
   --num_open_;
-  const bool is_last = written_.next_block == job_.num_blocks();
+  const bool is_last = is_all_written();
   if (is_last || now() - last_frontier_ >= kFrontierInterval) advance_frontier(is_last);
   admit();
 }
@@ -340,7 +351,7 @@ std::string CoordinatorProcess::describe() const {
                      std::to_string(written_.next_block) + " of " +
                      std::to_string(job_.num_blocks()) + " blocks written, " +
                      std::to_string(desk_.ledger().num_waiting()) + " tasks wait, " +
-                     std::to_string(desk_.ledger().num_out()) + " are out";
+                     std::to_string(desk_.ledger().num_out()) + " are out; " + rounds_.describe();
   for (const std::string& line : table_.describe(now())) text += "\n  " + line;
   return text;
 }

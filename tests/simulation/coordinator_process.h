@@ -17,6 +17,7 @@
 #include "tests/simulation/job.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/process.h"
+#include "tests/simulation/rounds.h"
 #include "tests/simulation/worker_process.h"
 
 namespace midpo::simulation {
@@ -83,8 +84,9 @@ class CoordinatorProcess : public Process {
   void note(const TaskFailed& failed);
   void note(const WorkerLost& lost);
   void note(const TaskSuspected& suspected);
-  void note(const WeightsConfirmed&) {}
-  void note(const PromptsDone&) {}
+  void note(const WeightsConfirmed& confirmed) { rounds_.confirm(confirmed); }
+  void note(const PromptsDone& done);
+  void note(const RankLeft&) {}
 
   void hand_out();
   TileTask body_of(const Task& task) const;
@@ -102,6 +104,10 @@ class CoordinatorProcess : public Process {
   void rank_if_complete(std::uint64_t block);
   void write(const OpenBlock& block);
   void advance_frontier(bool is_final);
+  /// Rows and rounds: all of them.
+  bool is_all_written() const {
+    return written_.next_block == job_.num_blocks() && rounds_.is_done();
+  }
 
   Network& network_;
   const Job& job_;
@@ -111,6 +117,7 @@ class CoordinatorProcess : public Process {
   History* history_;  ///< none for a zombie
   WorkerTable table_;
   WorkDesk desk_;
+  Rounds rounds_;
   WindowWatch window_;
   std::uint64_t listener_;
 

@@ -25,6 +25,8 @@ struct Job {
   std::uint32_t num_models = 1;
   std::uint64_t block_rows = 16;
   std::int64_t tile_tokens = 64;
+  std::uint64_t num_rounds = 0;    ///< of prompts, written beside the rows; 0: no online half
+  std::uint64_t staleness = 0;     ///< of the weights that write a round
   std::set<std::uint64_t> poison;  ///< a worker that computes such a row dies
   std::set<std::uint64_t> bad;     ///< no worker can compute such a row, and says so
 

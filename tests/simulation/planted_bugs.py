@@ -25,7 +25,8 @@ PLANTED = ROOT / "tests" / "simulation" / "planted"
 MAX_SEEDS = 2000
 SOURCES = [
     "runtime/core/crc32c.cpp", "runtime/core/error.cpp", "runtime/core/hash.cpp",
-    "runtime/flow/task_ledger.cpp", "runtime/flow/tiles.cpp", "runtime/flow/work_desk.cpp",
+    "runtime/flow/part_desk.cpp", "runtime/flow/task_ledger.cpp", "runtime/flow/tiles.cpp",
+    "runtime/flow/work_desk.cpp",
 ]
 FOLDERS = ["runtime/core", "runtime/flow", "runtime/transport", "tests/simulation"]
 FLAGS = ["-std=c++20", "-O2", "-I."]

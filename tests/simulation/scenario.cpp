@@ -22,6 +22,9 @@ Job draw_job(World& world) {
     sequences[0].insert(sequences[0].begin(), static_cast<std::int32_t>(row));
     job.rows.push_back(std::move(sequences));
   }
+  // From what is drawn already: the stories of other seeds stay as they are.
+  job.num_rounds = num_rows % 3 == 0 ? 2 + num_rows % 5 : 0;
+  job.staleness = num_rows % 4;
   job.num_models = 1 + static_cast<std::uint32_t>(world.below(2));
   job.block_rows = 4 + world.below(44);
   job.tile_tokens = 20 + static_cast<std::int64_t>(world.below(180));
@@ -95,14 +98,16 @@ std::string Scenario::describe() const {
   char text[400];
   std::snprintf(
       text, sizeof text,
-      "%zu rows, %u models, %zu workers%s, %zu poison, %zu bad; lost %.2f doubled %.2f corrupt "
+      "%zu rows, %u models, %u rounds, %zu workers%s, %zu poison, %zu bad; lost %.2f doubled %.2f "
+      "corrupt "
       "%.2f "
       "reordered %.2f delayed %.2f; kills %.1f cuts %.1f freezes %.1f jams %.1f drains %.1f "
       "restarts %.1f",
-      job.rows.size(), job.num_models, workers.size(), coordinator.has_scorer ? " and its own" : "",
-      job.poison.size(), job.bad.size(), faults.drop, faults.doubled, faults.corrupt,
-      faults.reordered, faults.delayed, mishaps.kill_worker, mishaps.cut_worker,
-      mishaps.freeze_worker, mishaps.jam_worker, mishaps.drain_worker, mishaps.kill_coordinator);
+      job.rows.size(), job.num_models, static_cast<unsigned>(job.num_rounds), workers.size(),
+      coordinator.has_scorer ? " and its own" : "", job.poison.size(), job.bad.size(), faults.drop,
+      faults.doubled, faults.corrupt, faults.reordered, faults.delayed, mishaps.kill_worker,
+      mishaps.cut_worker, mishaps.freeze_worker, mishaps.jam_worker, mishaps.drain_worker,
+      mishaps.kill_coordinator);
   return text;
 }
 

@@ -13,7 +13,8 @@ WorkerSessionOptions session_options(World& world, const WorkerHabits& habits) {
   options.hello.name = habits.name;
   options.hello.host = "simulated";
   options.hello.instance = world.draw();
-  options.hello.roles = {"scorer"};
+  options.hello.roles = {"scorer", "generator"};
+  options.weights = kWeightsLimits;
   options.seed = world.draw();
   return options;
 }
@@ -118,10 +119,24 @@ void WorkerProcess::note(const JobOffered& offered) {
 
 void WorkerProcess::note(const TaskGiven& given) {
   check(given.session == held_session_, "a task came before its worker was ready");
-  check(++num_held_ <= habits_.credits, "more tasks at a worker than it has credits");
-  const auto& rows = std::get<TileTask>(given.body).rows;
-  if (rows.size() == 1) lone_rows_.push_back(number_of(rows[0]));
+  if (const auto* task = std::get_if<TileTask>(&given.body)) {
+    check(++num_held_ <= habits_.credits, "more tasks at a worker than it has credits");
+    if (task->rows.size() == 1) lone_rows_.push_back(number_of(task->rows[0]));
+  } else {
+    check(++num_parts_ <= 1, "more parts at a worker than it has credits");
+    check(weights_.find(std::get<PromptTask>(given.body).version) != nullptr,
+          "a part came to a worker without its weights");
+  }
   desk_.push_back(given);
+}
+
+void WorkerProcess::note(const WeightsGiven& given) {
+  const auto confirm = weights_.take(given);
+  if (!confirm) return;
+  after(world().between(0, 0.3), [this, session = given.session, confirm] {
+    session_.confirm(session, *confirm);
+    pump();
+  });
 }
 
 void WorkerProcess::note(const SessionLost& lost) {
@@ -129,6 +144,7 @@ void WorkerProcess::note(const SessionLost& lost) {
         habits_.name + " finds: " + lost.reason);
   world().note(habits_.name + " begins a new session: " + lost.reason);
   offer_.reset();
+  weights_.clear();
   // The coordinator takes a hanging device for a death.
   if (jammed_until_ > Time{}) count_casualties();
   desk_.erase(desk_.begin() + (is_computing_ ? 1 : 0), desk_.end());
@@ -143,8 +159,8 @@ void WorkerProcess::compute_next() {
   if (is_computing_) return;
   if (offer_) {
     held_session_ = offer_->session;
-    num_held_ = 0;
-    Ready ready{habits_.credits, {}};
+    num_held_ = num_parts_ = 0;
+    Ready ready{habits_.credits, {}, 1, 0};
     for (const RemoteModel& model : offer_->welcome.models)
       ready.models.push_back({model.content, {}});
     session_.ready(offer_->session, ready);
@@ -155,7 +171,10 @@ void WorkerProcess::compute_next() {
     return;
   }
   is_computing_ = true;
-  const auto num_rows = static_cast<double>(std::get<TileTask>(desk_.front().body).rows.size());
+  const auto* tile = std::get_if<TileTask>(&desk_.front().body);
+  const auto num_rows = static_cast<double>(
+      tile != nullptr ? tile->rows.size()
+                      : std::get<PromptTask>(desk_.front().body).prompts.size());
   after(from_seconds(num_rows * habits_.seconds_per_row), [this] { answer(desk_.front()); });
 }
 
@@ -165,19 +184,32 @@ void WorkerProcess::answer(const TaskGiven& given) {
     after(free_at - now(), [this] { answer(desk_.front()); });
     return;
   }
-  const auto& task = std::get<TileTask>(given.body);
-  if (has_any(task, job_.poison)) return end();
-  if (given.session == held_session_) --num_held_;
-  if (has_any(task, job_.bad)) {
-    session_.fail(given.session, given.task, given.attempt, {ErrorCode::kData, "a bad row"});
-  } else {
-    TileResult result;
-    for (const auto& row : task.rows) result.values.push_back(score(task.model, row));
-    session_.finish(given.session, given.task, given.attempt, result);
-  }
+  if (!std::visit([&](const auto& task) { return say(given, task); }, given.body)) return end();
   desk_.pop_front();
   is_computing_ = false;
   pump();
+}
+
+bool WorkerProcess::say(const TaskGiven& given, const TileTask& task) {
+  if (has_any(task, job_.poison)) return false;
+  if (given.session == held_session_) --num_held_;
+  if (has_any(task, job_.bad)) {
+    session_.fail(given.session, given.task, given.attempt, {ErrorCode::kData, "a bad row"});
+    return true;
+  }
+  TileResult result;
+  for (const auto& row : task.rows) result.values.push_back(score(task.model, row));
+  session_.finish(given.session, given.task, given.attempt, result);
+  return true;
+}
+
+bool WorkerProcess::say(const TaskGiven& given, const PromptTask& task) {
+  if (given.session != session_.session()) return true;  // nobody waits for it any more
+  if (given.session == held_session_) --num_parts_;
+  const Frame* weights = weights_.find(task.version);
+  check(weights != nullptr, "the weights of a part are gone before it is written");
+  session_.finish(given.session, given.task, given.attempt, write_prompts(task, *weights));
+  return true;
 }
 
 void WorkerProcess::end() {

@@ -12,6 +12,7 @@
 #include "tests/simulation/job.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/process.h"
+#include "tests/simulation/rounds.h"
 
 namespace midpo::simulation {
 
@@ -56,12 +57,16 @@ class WorkerProcess : public Process {
   void note(const std::vector<SessionEvent>& events);
   void note(const JobOffered& offered);
   void note(const TaskGiven& given);
-  void note(const WeightsGiven&) {}
+  void note(const WeightsGiven& given);
+  void note(const RankGiven&) {}
   void note(const DrainAsked&) { is_draining_ = true; }
   void note(const SessionLost& lost);
   void note(const SessionOver& over);
   void compute_next();
   void answer(const TaskGiven& given);
+  /// @return false if the task ends the process.
+  bool say(const TaskGiven& given, const TileTask& task);
+  bool say(const TaskGiven& given, const PromptTask& task);
   void end();
   void count_casualties();
 
@@ -80,7 +85,9 @@ class WorkerProcess : public Process {
   bool is_computing_ = false;
   std::optional<JobOffered> offer_;  ///< answered when the device is free
   std::uint64_t held_session_ = 0;
-  std::uint32_t num_held_ = 0;  ///< in that session
+  std::uint32_t num_held_ = 0;   ///< tiles, in that session
+  std::uint32_t num_parts_ = 0;  ///< of rounds, in that session
+  ArrivedWeights weights_;
   bool is_draining_ = false;
   bool is_ending_ = false;
   std::vector<std::uint64_t> lone_rows_;  ///< of tasks of one row that it was given

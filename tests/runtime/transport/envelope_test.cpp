@@ -91,8 +91,8 @@ TEST(Envelope, NamesAnotherSchema) {
 }
 
 TEST(Envelope, RefusesUnknownKinds) {
-  EXPECT_THAT(refusal_of(sealed("\x99\x02\x10\xa0\x01\x01\x01\x01\x01\x01")),
-              HasSubstr("unknown kind 16"));
+  EXPECT_THAT(refusal_of(sealed("\x99\x02\x12\xa0\x01\x01\x01\x01\x01\x01")),
+              HasSubstr("unknown kind 18"));
 }
 
 TEST(Envelope, RefusesMissingExtraAndTrailingFields) {

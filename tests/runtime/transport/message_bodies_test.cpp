@@ -45,6 +45,8 @@ TEST(MessageBodies, SurviveARoundTrip) {
   expect_round_trip(Reset{"unknown"});
   expect_round_trip(WeightsPiece{7, 5, "ff", 2, 1, "a.bin", 900, 300, Frame(5)});
   expect_round_trip(Confirm{7, "ff", "ee"});
+  expect_round_trip(RankTask{"tcp://a:1", 1, 4, 2, 5.0, 60.0, 30.0});
+  expect_round_trip(RankEnded{"was killed by signal 9"});
   PromptTask prompts;
   prompts.version = 3;
   prompts.num_samples = 2;
