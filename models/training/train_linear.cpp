@@ -20,8 +20,15 @@ TrainLinear::TrainLinear(at::Tensor weight_NK, at::Tensor bias_N, bool needs_inp
   pack(std::move(weight_NK), std::move(bias_N));
 }
 
+void TrainLinear::add_weight(const TrainedWeight& weight) {
+  weights_.push_back(weight);
+  if (!has_own_transpose()) backward_ = FrozenLinear();
+}
+
 void TrainLinear::pack(at::Tensor weight_NK, at::Tensor bias_N) {
-  if (needs_input_gradient_) backward_ = FrozenLinear(weight_NK.t().contiguous(), at::Tensor());
+  if (needs_input_gradient_ && has_own_transpose()) {
+    backward_ = FrozenLinear(weight_NK.t().contiguous(), at::Tensor());
+  }
   forward_ = FrozenLinear(std::move(weight_NK), std::move(bias_N));
 }
 
@@ -47,10 +54,26 @@ at::Tensor TrainLinear::forward(const ParameterSet& parameters, const at::Tensor
   return y_MN;
 }
 
+at::Tensor TrainLinear::input_gradient(const ParameterSet& parameters,
+                                       const at::Tensor& grad_MN) const {
+  if (has_own_transpose()) return backward_(grad_MN);
+  at::Tensor grad_x_MK;
+  for (const TrainedWeight& part : weights_) {
+    const at::Tensor weight_NK = parameters.value(part.weight_NK);
+    const at::Tensor part_MN = grad_MN.narrow(1, part.offset, weight_NK.size(0));
+    if (grad_x_MK.defined()) {
+      grad_x_MK.addmm_(part_MN, weight_NK);
+    } else {
+      grad_x_MK = at::mm(part_MN, weight_NK);
+    }
+  }
+  return grad_x_MK;
+}
+
 at::Tensor TrainLinear::backward(const ParameterSet& parameters, const at::Tensor& grad_MN,
                                  const at::Tensor& x_MK, std::int64_t rows,
                                  bool wants_input_gradient, UpdateGradients& gradients) const {
-  at::Tensor grad_x_MK = wants_input_gradient ? backward_(grad_MN) : at::Tensor();
+  at::Tensor grad_x_MK = wants_input_gradient ? input_gradient(parameters, grad_MN) : at::Tensor();
   if (updates_.empty()) return grad_x_MK;
   at::Tensor x_rows_MK = x_MK.narrow(0, 0, rows);
   for (const TrainedUpdate& update : updates_) {

@@ -45,7 +45,9 @@ class TrainLinear {
   TrainLinear(at::Tensor weight_NK, at::Tensor bias_N, bool needs_input_gradient);
 
   void add_update(const TrainedUpdate& update) { updates_.push_back(update); }
-  void add_weight(const TrainedWeight& weight) { weights_.push_back(weight); }
+  /// In float32 gradients of x then come from the parameters themselves: a third copy of a whole
+  /// model would cost more than packing saves.
+  void add_weight(const TrainedWeight& weight);
 
   /// Whether forward() adds the adapters; they count by default.
   void enable_updates(bool are_enabled) { are_updates_enabled_ = are_enabled; }
@@ -82,9 +84,11 @@ class TrainLinear {
 
  private:
   void pack(at::Tensor weight_NK, at::Tensor bias_N);
+  bool has_own_transpose() const { return weights_.empty() || type_ != at::kFloat; }
+  at::Tensor input_gradient(const ParameterSet& parameters, const at::Tensor& grad_MN) const;
 
   FrozenLinear forward_;
-  FrozenLinear backward_;  ///< by the transposed weight; empty where not needed
+  FrozenLinear backward_;  ///< by the transposed weight; empty where not needed or not kept
   std::vector<TrainedUpdate> updates_;
   std::vector<TrainedWeight> weights_;
   at::ScalarType type_ = at::kFloat;
