@@ -139,8 +139,9 @@ std::string Svg::finish() const { return content_ + "</svg>\n"; }
 
 std::string_view series_colour(std::size_t index) {
   // Okabe and Ito's palette: told apart also by readers who do not see all colours.
-  constexpr std::array<std::string_view, 8> kColours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                                        "#e69f00", "#56b4e9", "#7a5195", "#555555"};
+  constexpr std::array<std::string_view, 9> kColours = {"#0072b2", "#d55e00", "#009e73",
+                                                        "#cc79a7", "#e69f00", "#56b4e9",
+                                                        "#7a5195", "#555555", "#9a6f00"};
   return kColours[index % kColours.size()];
 }
 
