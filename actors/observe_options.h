@@ -12,6 +12,7 @@ namespace midpo {
 /// How a run may be watched.
 struct ObserveConfig {
   std::string trace;
+  bool traces_ops = false;
   std::string metrics_address;
   std::string view = "bar";
 };

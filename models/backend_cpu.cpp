@@ -2,6 +2,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/record_function.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/headeronly/version.h>
 
@@ -81,6 +82,7 @@ class CpuBackend final : public Backend {
   }
 
   void rms_norm(const RmsNormArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::rms_norm");
     const std::int64_t row_bytes = args.dim * size_of(args.dtype);
     share_rows(args.rows, [&](std::int64_t begin, std::int64_t end) {
       RmsNormArgs part = args;
@@ -93,6 +95,7 @@ class CpuBackend final : public Backend {
   }
 
   void rope(const RopeArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::rope");
     const std::int64_t head_bytes = args.head_dim * size_of(args.dtype);
     const std::int64_t num_heads = args.num_heads + 2 * args.num_kv_heads;
     share_rows(args.rows, [&](std::int64_t begin, std::int64_t end) {
@@ -112,6 +115,7 @@ class CpuBackend final : public Backend {
   }
 
   void silu_mul(const SiluMulArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::silu_mul");
     const std::int64_t row_bytes = args.dim * size_of(args.dtype);
     share_rows(args.rows, [&](std::int64_t begin, std::int64_t end) {
       SiluMulArgs part = args;
@@ -122,22 +126,32 @@ class CpuBackend final : public Backend {
     });
   }
 
-  void log_softmax(const LogSoftmaxArgs& args) const override { log_softmax_cpu(args, isa_); }
+  void log_softmax(const LogSoftmaxArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::log_softmax");
+    log_softmax_cpu(args, isa_);
+  }
 
   void attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
               const DeviceBatch& batch, Queries queries, at::Tensor& out) const override {
+    RECORD_USER_SCOPE("midpo::attend");
     attend_heads(attention_args(q, k, v, segments_of(batch, queries), out));
   }
 
   void rms_norm_backward(const RmsNormBackwardArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::rms_norm_backward");
     rms_norm_backward_cpu(args, isa_);
   }
-  void rope_backward(const RopeBackwardArgs& args) const override { rope_backward_cpu(args, isa_); }
+  void rope_backward(const RopeBackwardArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::rope_backward");
+    rope_backward_cpu(args, isa_);
+  }
   void silu_mul_backward(const SiluMulBackwardArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::silu_mul_backward");
     silu_mul_backward_cpu(args, isa_);
   }
   /// Rows are independent: any division among threads gives the same bits.
   void softmax_gradient(const SoftmaxGradientArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::softmax_gradient");
     std::int64_t row_bytes = args.vocab * (args.dtype == DType::kFloat32 ? 4 : 2);
     at::parallel_for(0, args.rows, 1, [&](std::int64_t begin, std::int64_t end) {
       SoftmaxGradientArgs part = args;
@@ -153,6 +167,7 @@ class CpuBackend final : public Backend {
   void attend_for_training(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const DeviceBatch& batch, Queries queries, at::Tensor& out,
                            at::Tensor& log_sums) const override {
+    RECORD_USER_SCOPE("midpo::attend_for_training");
     AttentionArgs args = attention_args(q, k, v, segments_of(batch, queries), out);
     args.log_sums = log_sums.mutable_data_ptr<float>();
     args.log_sum_stride = log_sums.stride(0);
@@ -161,6 +176,7 @@ class CpuBackend final : public Backend {
 
   void attend_backward(const AttentionGradients& tensors, const DeviceBatch& batch,
                        Queries queries) const override {
+    RECORD_USER_SCOPE("midpo::attend_backward");
     AttentionBackwardArgs args = backward_args(tensors, segments_of(batch, queries));
     at::parallel_for(0, args.num_kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
       AttentionBackwardArgs part = args;

@@ -6,6 +6,7 @@
 #include <ATen/ops/_flash_attention_forward.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/record_function.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
@@ -98,11 +99,21 @@ class CudaBackend final : public Backend {
     return uploaded;
   }
 
-  void rms_norm(const RmsNormArgs& args) const override { rms_norm_cuda(args, current_stream()); }
-  void rope(const RopeArgs& args) const override { rope_cuda(args, current_stream()); }
-  void silu_mul(const SiluMulArgs& args) const override { silu_mul_cuda(args, current_stream()); }
+  void rms_norm(const RmsNormArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::rms_norm");
+    rms_norm_cuda(args, current_stream());
+  }
+  void rope(const RopeArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::rope");
+    rope_cuda(args, current_stream());
+  }
+  void silu_mul(const SiluMulArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::silu_mul");
+    silu_mul_cuda(args, current_stream());
+  }
 
   void log_softmax(const LogSoftmaxArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::log_softmax");
     auto bytes = args.num_targets * static_cast<std::int64_t>(sizeof(LogProbTarget));
     at::Tensor targets = at::from_blob(const_cast<LogProbTarget*>(args.targets), {bytes},
                                        at::TensorOptions().dtype(at::kByte))
@@ -119,6 +130,7 @@ class CudaBackend final : public Backend {
 
   void attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
               const DeviceBatch& batch, Queries queries, at::Tensor& out) const override {
+    RECORD_USER_SCOPE("midpo::attend");
     const VarlenTables& tables = queries == Queries::kAll ? batch.all : batch.reads;
     at::Tensor q_THD = q.narrow(1, 0, tables.num_queries).transpose(0, 1);
     at::Tensor k_SHD = keys_of(k, tables);
@@ -130,21 +142,26 @@ class CudaBackend final : public Backend {
   }
 
   void rms_norm_backward(const RmsNormBackwardArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::rms_norm_backward");
     rms_norm_backward_cuda(args, current_stream());
   }
   void rope_backward(const RopeBackwardArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::rope_backward");
     rope_backward_cuda(args, current_stream());
   }
   void silu_mul_backward(const SiluMulBackwardArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::silu_mul_backward");
     silu_mul_backward_cuda(args, current_stream());
   }
   void softmax_gradient(const SoftmaxGradientArgs& args) const override {
+    RECORD_USER_SCOPE("midpo::softmax_gradient");
     softmax_gradient_cuda(args, current_stream());
   }
 
   void attend_for_training(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const DeviceBatch& batch, Queries queries, at::Tensor& out,
                            at::Tensor& log_sums) const override {
+    RECORD_USER_SCOPE("midpo::attend_for_training");
     if (q.scalar_type() == at::kFloat) {
       return exact_attention(q, k, v, segments_of(batch, queries), out, log_sums);
     }
@@ -157,6 +174,7 @@ class CudaBackend final : public Backend {
 
   void attend_backward(const AttentionGradients& tensors, const DeviceBatch& batch,
                        Queries queries) const override {
+    RECORD_USER_SCOPE("midpo::attend_backward");
     const std::vector<AttentionSegment>& segments = segments_of(batch, queries);
     if (tensors.q.scalar_type() == at::kFloat) return exact_attention_backward(tensors, segments);
     const VarlenTables& tables = queries == Queries::kAll ? batch.all : batch.reads;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one function that libmidpo_models.so exports.
+// What libmidpo_models.so exports, beside op_listener.cpp.
 #include "models/engine.h"
 #include "models/engine_errors.h"
 #include "models/training/decoder_learner.h"

@@ -6,15 +6,16 @@
 #include <system_error>
 
 #include "models/engines.h"
+#include "models/op_listener.h"
 #include "runtime/core/error.h"
 
 namespace midpo {
 namespace {
 
 constexpr const char* kLibraryName = "libmidpo_models.so";
-constexpr const char* kFactorySymbol = "midpo_engine_factory";
 
 using FactoryFunction = const EngineFactory* (*)();
+using ListenFunction = void (*)(OpListener);
 
 std::filesystem::path program_folder() {
   std::error_code failure;
@@ -25,7 +26,7 @@ std::filesystem::path program_folder() {
 }
 
 /// The library stays loaded until the process ends: models may outlive any scope here.
-const EngineFactory& open_engines() {
+void* open_library() {
   std::filesystem::path library = program_folder() / kLibraryName;
   std::error_code failure;
   require(std::filesystem::exists(library, failure), ErrorCode::kDevice,
@@ -37,18 +38,29 @@ const EngineFactory& open_engines() {
     throw Error(ErrorCode::kDevice, library.string() + " cannot be loaded: " + dlerror() +
                                         "; run scripts/setup.sh to install LibTorch");
   }
-  auto factory = reinterpret_cast<FactoryFunction>(dlsym(handle, kFactorySymbol));
-  require(factory != nullptr, ErrorCode::kDevice,
-          library.string() + " does not belong to this program: it lacks " + kFactorySymbol +
+  return handle;
+}
+
+template <typename Function>
+Function library_function(const char* name) {
+  static void* const library = open_library();
+  const auto function = reinterpret_cast<Function>(dlsym(library, name));
+  require(function != nullptr, ErrorCode::kDevice,
+          std::string(kLibraryName) + " does not belong to this program: it lacks " + name +
               "; rebuild both");
-  return *factory();
+  return function;
 }
 
 }  // namespace
 
 const EngineFactory& load_engines() {
-  static const EngineFactory& engines = open_engines();
+  static const EngineFactory& engines =
+      *library_function<FactoryFunction>("midpo_engine_factory")();
   return engines;
+}
+
+void listen_to_ops(OpListener listener) {
+  library_function<ListenFunction>("midpo_listen_to_ops")(listener);
 }
 
 }  // namespace midpo

@@ -90,7 +90,11 @@ Activity::Activity(const std::string& name, std::string group)
 Activity::~Activity() { Registry::instance().remove(record_); }
 
 Activity::Busy::Busy(Activity& owner, const char* what, std::uint64_t items)
-    : owner_(owner), what_(what), items_(items), start_(Clock::now()) {
+    : owner_(owner),
+      what_(what),
+      items_(items),
+      start_(Clock::now()),
+      track_before_(trace::set_thread_track(&owner.record_->name)) {
   const std::lock_guard lock(owner_.record_->mutex);
   owner_.record_->state = what;
   owner_.record_->since = start_;
@@ -98,6 +102,7 @@ Activity::Busy::Busy(Activity& owner, const char* what, std::uint64_t items)
 
 Activity::Busy::~Busy() {
   const Clock::time_point end = Clock::now();
+  trace::set_thread_track(track_before_);
   {
     Record& record = *owner_.record_;
     const std::lock_guard lock(record.mutex);

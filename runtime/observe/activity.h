@@ -64,6 +64,7 @@ class Activity {
     const char* what_;
     std::uint64_t items_;
     Clock::time_point start_;
+    const std::string* track_before_;
     std::vector<Arrow> arrows_;
   };
   Busy busy(const char* what, std::uint64_t items = 0) { return {*this, what, items}; }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "runtime/core/error.h"
 #include "runtime/core/json_text.h"
@@ -65,6 +66,7 @@ std::mutex g_mutex;
 std::unique_ptr<Writer> g_writer;
 std::atomic<bool> g_is_open{false};
 std::atomic<std::uint64_t> g_job{0};
+thread_local const std::string* t_track = nullptr;
 
 }  // namespace
 
@@ -85,6 +87,23 @@ void add_span(std::string_view track, std::string_view name, Clock::time_point s
                   "\"name\":" + json_string(name) + ",\"ts\":" + std::to_string(from) +
                       ",\"dur\":" + std::to_string(g_writer->microseconds(end) - from) +
                       ",\"args\":{\"rows\":" + std::to_string(items) + "}");
+  g_writer->flush_sometimes();
+}
+
+const std::string* set_thread_track(const std::string* track) {
+  return std::exchange(t_track, track);
+}
+
+void add_op(const char* name, Clock::time_point start, Clock::time_point end) {
+  static std::atomic<int> num_threads{0};
+  static thread_local const std::string own = "compute thread " + std::to_string(++num_threads);
+  const std::lock_guard lock(g_mutex);
+  if (!g_writer) return;
+  const std::uint64_t from = g_writer->microseconds(start);
+  g_writer->event("X", g_writer->track(t_track != nullptr ? *t_track : own),
+                  "\"name\":" + json_string(name) +
+                      ",\"cat\":\"op\",\"ts\":" + std::to_string(from) +
+                      ",\"dur\":" + std::to_string(g_writer->microseconds(end) - from));
   g_writer->flush_sometimes();
 }
 

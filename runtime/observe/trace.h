@@ -29,6 +29,11 @@ struct TrackInGroup {
   std::string_view group;  ///< ids of arrows are its own; empty: the newest job's
 };
 
+/// Spans of operations of this thread go to this track, within the actor's own spans; to one of the
+/// thread's own where it has none. @return the track before. @param track  outlives its time here.
+const std::string* set_thread_track(const std::string* track);
+void add_op(const char* name, Clock::time_point start, Clock::time_point end);
+
 /// One end of an arrow, bound to the span of its track at `time`.
 void add_flow(const TrackInGroup& place, FlowId flow, Clock::time_point time, bool is_begin);
 
