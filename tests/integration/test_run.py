@@ -106,6 +106,23 @@ def test_the_report_shows_how_the_stages_overlapped(midpo, overlapped, tmp_path)
         assert word in page
 
 
+def test_operations_lie_within_the_spans_of_actors(toy, midpo, overlapped, tmp_path):
+    trace = tmp_path / "trace.json"
+    midpo.run_ok(*run_arguments(toy, tmp_path / "run", "--trace", trace, "--trace-ops"))
+    assert made(tmp_path / "run") == made(overlapped)
+    events = json.loads(trace.read_text())
+    tracks = {event["tid"]: event["args"]["name"] for event in events if event["ph"] == "M"}
+    spans = [event for event in events if event["ph"] == "X"]
+    ops = [span for span in spans if span.get("cat") == "op"]
+    assert {"midpo::attend", "midpo::attend_backward", "midpo::rms_norm"} <= {op["name"] for op in ops}
+    assert any(op["name"].startswith("aten::") for op in ops)
+    steps = [span for span in spans if span["name"] == "step"]
+    for step in steps:
+        end = step["ts"] + step["dur"]
+        assert any(op["tid"] == step["tid"] and step["ts"] <= op["ts"] <= op["ts"] + op["dur"] <= end + 1
+                   for op in ops), tracks[step["tid"]]
+
+
 def test_a_dry_run_prints_the_plan_and_leaves_nothing(toy, midpo, tmp_path):
     result = midpo.run_ok(*run_arguments(toy, tmp_path / "run", "--dry-run"))
     for word in ("reference-scorer", "safety expert", "rows/s expected", "weights on cpu"):
