@@ -73,6 +73,7 @@ CheckpointStore::Found read_checkpoint(const std::string& folder) {
 CheckpointStore::CheckpointStore(std::string folder, std::uint64_t max_kept)
     : folder_(std::move(folder)), max_kept_(max_kept) {
   remove_leaving(folder_);
+  remove_old();
 }
 
 std::string CheckpointStore::path_of(std::uint64_t step) const {

@@ -16,7 +16,7 @@ namespace midpo {
 /// and trainer_state.json with its hash. One writer at a time.
 class CheckpointStore {
  public:
-  /// @param max_kept  older ones are removed after each write; 0: all are kept.
+  /// @param max_kept  older ones are removed here and after each write; 0: all are kept.
   CheckpointStore(std::string folder, std::uint64_t max_kept);
 
   /// Writes step-N, durably, then removes what is too many. `save_state` writes the file it is

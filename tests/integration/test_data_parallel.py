@@ -78,8 +78,9 @@ def test_two_ranks_give_the_curve_of_one(kind, toy, midpo, tmp_path):
     assert len(one) == len(two) == 20
     for alone, together in zip(one, two):
         assert alone.keys() == together.keys()
-        for name in ("loss", "grad_norm"):
-            assert together[name] == pytest.approx(alone[name], rel=1e-5, abs=1e-7), (kind, alone)
+        # A norm sums over all gradients, whose own sums are in another order.
+        for name, tolerance in (("loss", 1e-5), ("grad_norm", 5e-5)):
+            assert together[name] == pytest.approx(alone[name], rel=tolerance, abs=1e-7), (kind, alone)
         assert together["num_tokens"] == alone["num_tokens"]
 
 

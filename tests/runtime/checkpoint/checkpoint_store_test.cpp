@@ -54,6 +54,11 @@ TEST_F(CheckpointStoreTest, KeepsTheNewestOnes) {
   EXPECT_EQ(CheckpointStore(root(), 2).steps(), (Steps{6, 8}));
 }
 
+TEST_F(CheckpointStoreTest, RemovesWhatAKillBehindTheLastWriteLeft) {
+  for (const std::uint64_t step : {2, 4, 6}) write(step, "x");
+  EXPECT_EQ(CheckpointStore(root(), 2).steps(), (Steps{4, 6}));
+}
+
 TEST_F(CheckpointStoreTest, ReplacesTheCheckpointOfTheSameStep) {
   write(3, "early");
   write(3, "late");
