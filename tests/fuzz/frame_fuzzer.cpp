@@ -86,6 +86,7 @@ void check_bodies(const Message& message) {
 void serve_good_worker(WorkerTable& table, Clock::time_point now) {
   WorkerSessionOptions options;
   options.hello.name = "good";
+  options.hello.roles = {"scorer"};
   options.seed = 1;
   WorkerSession good(options, now);
   bool is_done = false;
