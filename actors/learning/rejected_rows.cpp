@@ -66,7 +66,7 @@ void settle_rejected_rows(const std::vector<RejectedScore>& rejected, LearningJo
   ScoreBoard board(std::shared_ptr<const LearningJob>(std::shared_ptr<void>(), &job));
   for (const RejectedScore& score : rejected) board.reject(score.model, score.row);
   for (LearnerJob& learner : job.learners) count(board, learner);
-  if (job.ranking) return;
+  if (job.num_ranked > 0) return;
   std::string lines = read_whole_file(quarantine_path);
   for (const auto& [file, of_file] : by_file(rejected, job)) {
     lines += quarantine_lines(file, of_file, job);

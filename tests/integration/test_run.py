@@ -232,6 +232,20 @@ def test_a_row_no_scorer_can_handle_is_quarantined(program, inputs, tmp_path):
     assert b"[1001]" not in stub_made(tmp_path / "apart")[0]
 
 
+def test_a_kill_behind_the_ranking_quarantines_no_row_twice(program, inputs, tmp_path):
+    command = stub_command(program, inputs, tmp_path / "run", "--poison-token", 1001,
+                           "--on-bad-row", "quarantine", "--step-us", 20000)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "run/state/experts/ranking.json").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    run_stub(command)
+    lines = (tmp_path / "run/state/experts/quarantine.jsonl").read_text().splitlines()
+    assert [json.loads(line)["row"] for line in lines] == [1]
+
+
 def test_a_plan_that_does_not_fit_is_refused(program, inputs, tmp_path):
     """Three score models and two learners of 300 GiB each on a device of 1,024."""
     command = stub_command(program, inputs, tmp_path / "run", "--model-mib", 300 << 10)
