@@ -246,8 +246,8 @@ void begin_progress(LearningCoordinatorState& state, const LearningResources& re
     const std::uint64_t num_rows = learner.batches.num_rows;
     const std::uint64_t epochs = plan.num_steps() / plan.steps_per_epoch();
     const std::uint64_t rest = plan.num_steps() % plan.steps_per_epoch();
-    const std::uint64_t step_rows = learner.batches.batch_size * learner.batches.accumulation;
-    state.progress.rows_total += epochs * num_rows + std::min(num_rows, rest * step_rows);
+    state.progress.rows_total +=
+        epochs * num_rows + std::min(num_rows, rest * plan.rows_per_step());
     state.rows_before += resources.sessions[i]->state().num_rows;
     state.outcome.learners.push_back({.steps_done = resources.sessions[i]->steps_done()});
   }

@@ -17,7 +17,7 @@ using Urgencies = std::vector<std::uint64_t>;
 
 std::uint64_t rows_to_train(const LearnerJob& learner) {
   const BatchPlan plan(learner.batches);
-  return plan.num_steps() * learner.batches.batch_size * learner.batches.accumulation;
+  return plan.num_steps() * plan.rows_per_step();
 }
 
 std::uint64_t most_rows_to_train(const LearningJob& job) {
@@ -104,11 +104,10 @@ std::vector<double> seconds_behind_scores(const LearningJob& job, std::uint32_t 
     const LearnerJob& learner = job.learners[k];
     if (!is_needed_by(learner, model)) continue;
     const std::vector<double> behind = seconds_behind_steps(times, k);
-    const std::uint64_t rows_per_step = learner.batches.batch_size * learner.batches.accumulation;
     const BatchPlan plan(learner.batches);
     const std::vector<std::uint64_t>& order = plan.order_of(0);
     for (std::uint64_t place = 0; place < order.size(); ++place) {
-      const std::uint64_t step = place / rows_per_step;
+      const std::uint64_t step = place / plan.rows_per_step();
       if (step >= behind.size()) break;
       double& of_row = seconds[learner.train[order[place]].index];
       of_row = std::max(of_row, behind[step]);

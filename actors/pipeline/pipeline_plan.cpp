@@ -4,14 +4,12 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <map>
 #include <set>
 
 #include "actors/learning/score_board.h"
 #include "actors/learning/score_plan.h"
 #include "actors/parallel.h"
 #include "runtime/flow/critical_path.h"
-#include "runtime/flow/version_schedule.h"
 #include "runtime/observe/table.h"
 
 namespace midpo {
@@ -92,21 +90,22 @@ bool is_on_cpu(const LearningJob& job) {
   return job.models.front().replicas.front()->info().device == "cpu";
 }
 
-std::vector<ModelRate> measure_models(const LearningJob& job) {
+std::vector<ModelRate> measure_models(const LearningJob& job,
+                                      const std::vector<ScoreBlock>& blocks) {
   std::vector<ModelRate> rates(job.models.size());
   // One after the other where they share a device: that shows what each does alone.
   const bool is_alone = job.models.front().replicas.size() >= rates.size();
   const std::size_t num_threads = is_alone ? rates.size() : 1;
   parallel_for(rates.size(), num_threads,
                [&](std::size_t i) { rates[i] = measure(job, static_cast<std::uint32_t>(i)); });
-  for (const ScoreBlock& block : plan_scores(job)) rates[block.model].rows += block.rows.size();
+  for (const ScoreBlock& block : blocks) rates[block.model].rows += block.rows.size();
   return rates;
 }
 
 double step_flops(const std::shared_ptr<const LearningJob>& job, const LearnerJob& learner,
                   const Learner& model) {
   const ScoreBoard board(job);
-  const std::uint64_t wanted = learner.batches.batch_size * learner.batches.accumulation;
+  const std::uint64_t wanted = BatchPlan(learner.batches).rows_per_step();
   std::vector<TrainingRow> rows;
   for (std::size_t i = 0; i < std::min<std::size_t>(wanted, learner.train.size()); ++i) {
     rows.push_back(board.compose(learner, learner.train[i]));
@@ -123,14 +122,15 @@ LearnerTimes learner_times(const PreparedLearning& prepared, std::size_t index,
           step_flops(prepared.job, learner, *prepared.learners[index]) / rate};
 }
 
-std::vector<ScoreNeed> score_needs(const LearningJob& job, const std::vector<ModelRate>& rates,
+std::vector<ScoreNeed> score_needs(const LearningJob& job, const std::vector<ScoreBlock>& blocks,
+                                   const std::vector<ModelRate>& rates,
                                    const PipelineTimes& times) {
   std::vector<std::vector<double>> behind;
   for (std::uint32_t model = 0; model < job.models.size(); ++model) {
     behind.push_back(seconds_behind_scores(job, model, times));
   }
   std::vector<ScoreNeed> needs;
-  for (const ScoreBlock& block : plan_scores(job)) {
+  for (const ScoreBlock& block : blocks) {
     for (const std::uint32_t row : block.rows) {
       needs.push_back({rates[block.model].seconds_per_row, behind[block.model][row]});
     }
@@ -170,14 +170,10 @@ void add_memory(Table& table, const std::vector<DeviceMemory>& devices) {
 
 /// Behind which steps of the experts the router's begin.
 void add_following(Table& table, const PipelineConfig& config, const PipelineTimes& times) {
-  std::vector<PublisherSteps> experts;
-  for (const LearnerTimes& expert : times.experts) {
-    experts.push_back({expert.steps, expert.steps_per_epoch});
-  }
-  const VersionSchedule schedule(static_cast<std::uint64_t>(config.router_versions), experts);
+  const VersionSchedule schedule = schedule_of(times);
   const std::uint64_t first = schedule.first_followed();
   std::string steps;
-  for (std::size_t i = 0; i < experts.size(); ++i) {
+  for (std::size_t i = 0; i < times.experts.size(); ++i) {
     steps += (i == 0 ? "" : ", ") + std::to_string(schedule.step_of(i, first));
   }
   table.row({"router follows versions",
@@ -194,6 +190,7 @@ void require_workable(const LearningJob& job) {
 }
 
 PipelineTimes expected_times(const PipelineConfig& config, const PreparedLearning& prepared,
+                             const std::vector<ScoreBlock>& blocks,
                              const std::vector<ModelRate>& rates) {
   const LearningJob& job = *prepared.job;
   const Devices devices = devices_of(prepared);
@@ -203,10 +200,11 @@ PipelineTimes expected_times(const PipelineConfig& config, const PreparedLearnin
   PipelineTimes times;
   times.num_scorers = devices.side_by_side;
   times.num_shared = devices.shared;
+  if (config.follows()) times.versions = static_cast<std::uint64_t>(config.router_versions);
   for (std::size_t i = 0; i < job.learners.size(); ++i) {
     times.experts.push_back(learner_times(prepared, i, rates, threads));
   }
-  times.scores = score_needs(job, rates, times);
+  times.scores = score_needs(job, blocks, rates, times);
   return times;
 }
 
@@ -236,8 +234,9 @@ std::string pipeline_plan(const PipelineConfig& config, const PreparedLearning& 
                           const std::vector<DeviceMemory>& memory) {
   const LearningJob& job = *prepared.job;
   require_workable(job);
-  const std::vector<ModelRate> rates = measure_models(job);
-  const PipelineTimes times = expected_times(config, prepared, rates);
+  const std::vector<ScoreBlock> blocks = plan_scores(job);
+  const std::vector<ModelRate> rates = measure_models(job, blocks);
+  const PipelineTimes times = expected_times(config, prepared, blocks, rates);
   const double least = critical_path_seconds(times);
   Table table({"stage", "where", "rows", "rows/s expected", "busy, s"});
   add_stages(table, prepared, rates, times);

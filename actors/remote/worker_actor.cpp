@@ -2,6 +2,7 @@
 #include "actors/remote/worker_actor.h"
 
 #include "actors/error_boundary.h"
+#include "actors/job_actors.h"
 #include "actors/remote/lane_actor.h"
 #include "actors/remote/worker_hello.h"
 #include "actors/stop_request.h"
@@ -359,13 +360,10 @@ WorkerActor::behavior_type worker_actor(Pointer self, const WorkerConfig& config
 }
 
 void run_worker(const WorkerConfig& config, const EngineFactory& engines) {
-  caf::actor_system_config system_config;
-  system_config.set("scheduler.max-threads", std::size_t{1});
-  system_config.set("scheduler.policy", caf::atom("sharing"));
-  caf::actor_system system(system_config);
-  caf::scoped_actor listener(system);
+  JobActors actors(1);
+  caf::scoped_actor listener(actors.system);
   const WorkerActor worker =
-      system.spawn<caf::detached>(worker_actor, config, &engines, caf::actor(listener));
+      actors.system.spawn<caf::detached>(worker_actor, config, &engines, caf::actor(listener));
   listener->monitor(worker);
   std::optional<Error> error;
   listener->receive(

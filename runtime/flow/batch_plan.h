@@ -28,6 +28,8 @@ class BatchPlan {
 
   std::uint64_t num_steps() const { return num_steps_; }
   std::uint64_t steps_per_epoch() const { return steps_per_epoch_; }
+  /// Of every step but an epoch's last one.
+  std::uint64_t rows_per_step() const { return options_.batch_size * options_.accumulation; }
 
   /// Row numbers of one optimizer step, in the order they are computed.
   std::vector<std::uint64_t> rows_of(std::uint64_t step) const;
@@ -41,8 +43,6 @@ class BatchPlan {
   const BatchOptions& options() const { return options_; }
 
  private:
-  std::uint64_t rows_per_step() const { return options_.batch_size * options_.accumulation; }
-
   BatchOptions options_;
   std::uint64_t steps_per_epoch_ = 0;
   std::uint64_t num_steps_ = 0;

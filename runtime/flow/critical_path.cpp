@@ -3,19 +3,10 @@
 
 #include <algorithm>
 #include <functional>
-
-#include "runtime/flow/version_schedule.h"
+#include <utility>
 
 namespace midpo {
 namespace {
-
-VersionSchedule schedule_of(const PipelineTimes& times) {
-  std::vector<PublisherSteps> experts;
-  for (const LearnerTimes& expert : times.experts) {
-    experts.push_back({expert.steps, expert.steps_per_epoch});
-  }
-  return {times.versions, experts};
-}
 
 /// What the router does on one version.
 double part_seconds(const PipelineTimes& times, const VersionSchedule& schedule) {
@@ -24,6 +15,14 @@ double part_seconds(const PipelineTimes& times, const VersionSchedule& schedule)
 }
 
 }  // namespace
+
+VersionSchedule schedule_of(const PipelineTimes& times) {
+  std::vector<PublisherSteps> experts;
+  for (const LearnerTimes& expert : times.experts) {
+    experts.push_back({expert.steps, expert.steps_per_epoch});
+  }
+  return {times.versions, std::move(experts)};
+}
 
 double PipelineTimes::score_seconds() const {
   double seconds = 0.0;

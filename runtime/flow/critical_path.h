@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/flow/version_schedule.h"
+
 namespace midpo {
 
 /// One learner on a device of its own.
@@ -35,6 +37,9 @@ struct PipelineTimes {
 
   double score_seconds() const;  ///< all of them, on one scorer
 };
+
+/// Which versions the router follows; versions 1: the experts' last weights.
+VersionSchedule schedule_of(const PipelineTimes& times);
 
 /// Scoring, then each expert, then the router, each with all that it can use.
 double sequential_seconds(const PipelineTimes& times);

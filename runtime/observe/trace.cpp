@@ -68,6 +68,18 @@ std::atomic<bool> g_is_open{false};
 std::atomic<std::uint64_t> g_job{0};
 thread_local const std::string* t_track = nullptr;
 
+/// @param more  fields behind name, time and duration.
+void write_span(std::string_view track, std::string_view name, Clock::time_point start,
+                Clock::time_point end, const std::string& more) {
+  const std::lock_guard lock(g_mutex);
+  if (!g_writer) return;
+  const std::uint64_t from = g_writer->microseconds(start);
+  g_writer->event("X", g_writer->track(track),
+                  "\"name\":" + json_string(name) + ",\"ts\":" + std::to_string(from) +
+                      ",\"dur\":" + std::to_string(g_writer->microseconds(end) - from) + more);
+  g_writer->flush_sometimes();
+}
+
 }  // namespace
 
 void open(const std::string& path) {
@@ -80,14 +92,7 @@ bool is_open() { return g_is_open.load(std::memory_order_relaxed); }
 
 void add_span(std::string_view track, std::string_view name, Clock::time_point start,
               Clock::time_point end, std::uint64_t items) {
-  const std::lock_guard lock(g_mutex);
-  if (!g_writer) return;
-  const std::uint64_t from = g_writer->microseconds(start);
-  g_writer->event("X", g_writer->track(track),
-                  "\"name\":" + json_string(name) + ",\"ts\":" + std::to_string(from) +
-                      ",\"dur\":" + std::to_string(g_writer->microseconds(end) - from) +
-                      ",\"args\":{\"rows\":" + std::to_string(items) + "}");
-  g_writer->flush_sometimes();
+  write_span(track, name, start, end, ",\"args\":{\"rows\":" + std::to_string(items) + "}");
 }
 
 const std::string* set_thread_track(const std::string* track) {
@@ -97,14 +102,7 @@ const std::string* set_thread_track(const std::string* track) {
 void add_op(const char* name, Clock::time_point start, Clock::time_point end) {
   static std::atomic<int> num_threads{0};
   static thread_local const std::string own = "compute thread " + std::to_string(++num_threads);
-  const std::lock_guard lock(g_mutex);
-  if (!g_writer) return;
-  const std::uint64_t from = g_writer->microseconds(start);
-  g_writer->event("X", g_writer->track(t_track != nullptr ? *t_track : own),
-                  "\"name\":" + json_string(name) +
-                      ",\"cat\":\"op\",\"ts\":" + std::to_string(from) +
-                      ",\"dur\":" + std::to_string(g_writer->microseconds(end) - from));
-  g_writer->flush_sometimes();
+  write_span(t_track != nullptr ? *t_track : own, name, start, end, ",\"cat\":\"op\"");
 }
 
 void add_flow(const TrackInGroup& place, FlowId flow, Clock::time_point time, bool is_begin) {

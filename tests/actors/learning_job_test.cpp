@@ -51,6 +51,12 @@ std::string make_rows(int count) {
   return text;
 }
 
+void fail_row_23(std::span<const RowTokens> rows) {
+  for (const RowTokens& row : rows) {
+    require(row.sequences.front().front() != 1023, ErrorCode::kNumerics, "the score is NaN");
+  }
+}
+
 class LearningJobTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -458,11 +464,7 @@ TEST_F(LearningJobTest, NoticesAFirstStepThatIsNotAtTheReference) {
 
 TEST_F(LearningJobTest, NamesTheRowThatNoScorerCanHandle) {
   StubEngines engines;
-  engines.scorer_hook = [](std::span<const RowTokens> rows) {
-    for (const RowTokens& row : rows) {
-      require(row.sequences.front().front() != 1023, ErrorCode::kNumerics, "the score is NaN");
-    }
-  };
+  engines.scorer_hook = fail_row_23;
   TrainingConfig poisoned = config("poisoned");
   try {
     run_one(poisoned, plain_dpo(poisoned), engines);
@@ -534,11 +536,7 @@ TEST_F(LearningJobTest, NamesWhatItWaitsForInVain) {
 
 TEST_F(LearningJobTest, TrainsWithoutARowThatNoScorerCanHandle) {
   StubEngines engines;
-  engines.scorer_hook = [](std::span<const RowTokens> rows) {
-    for (const RowTokens& row : rows) {
-      require(row.sequences.front().front() != 1023, ErrorCode::kNumerics, "the score is NaN");
-    }
-  };
+  engines.scorer_hook = fail_row_23;
   for (const int scorers : {1, 3}) {
     const std::string name = "without" + std::to_string(scorers);
     TrainingConfig poisoned = config(name);
