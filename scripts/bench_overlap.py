@@ -19,6 +19,7 @@ import json
 import math
 import pathlib
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -63,12 +64,14 @@ def run(program, folder, output, devices, seconds, *more):
                steps, "--router.batch-size", BATCH * scale, "--router.max-steps", steps // 6,
                "--router.save-steps", 0, "--expert.save-steps", 0, *more]
     start = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = subprocess.run([str(word) for word in command], capture_output=True, text=True,
                             check=False)
     wall = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if result.returncode:
         sys.exit(result.stderr)
-    figures = {"wall": wall}
+    figures = {"wall": wall, "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
     router = seconds / 6
     for line in result.stdout.splitlines():
         if line.startswith("router follows versions"):
@@ -91,7 +94,7 @@ def spread(values):
 
 def measure(program, kinds, devices, options):
     """{kind: {"walls": [...], "bound": seconds}}, runs of all kinds in turn."""
-    table = {kind: {"walls": [], "bounds": []} for kind in kinds}
+    table = {kind: {"walls": [], "bounds": [], "cpus": []} for kind in kinds}
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         write_inputs(folder, scale_of(devices))
@@ -103,7 +106,9 @@ def measure(program, kinds, devices, options):
                               *RUNS[kind])
                 table[kind]["walls"].append(figures["wall"])
                 table[kind]["bounds"].append(figures["bound"])
-    return {kind: {"walls": rows["walls"], "bound": statistics.median(rows["bounds"])}
+                table[kind]["cpus"].append(figures["cpu"])
+    return {kind: {"walls": rows["walls"], "bound": statistics.median(rows["bounds"]),
+                   "cpu": statistics.median(rows["cpus"])}
             for kind, rows in table.items()}
 
 
@@ -151,7 +156,7 @@ def main():
     program = options.build / "tests" / "support" / "stub_pipeline"
     kinds = list(RUNS)[int(options.no_sequential):3 if options.following else 2]
     table = []
-    print("devices  run         seconds              critical path, s  run / path")
+    print("devices  run         seconds              critical path, s  run / path  processor, s")
     for devices in map(int, options.devices.split(",")):
         rows = measure(program, kinds, devices, options)
         # What can be overlapped: the plan of a sequential run knows it as well.
@@ -160,7 +165,7 @@ def main():
         for kind, row in rows.items():
             ratio = statistics.median(row["walls"]) / row["bound"]
             print(f"{devices:7d}  {kind:10s}  {spread(row['walls']):19s}  {row['bound']:16.2f}  "
-                  f"{ratio:10.3f}", flush=True)
+                  f"{ratio:10.3f}  {row['cpu']:12.1f}", flush=True)
         table.append({"devices": devices, **rows})
     if options.json:
         options.json.write_text(json.dumps(table, indent=1), encoding="utf-8")

@@ -30,6 +30,7 @@ RIVALS = {"expert": ("published", "trl-dpo", "careful"),
           "sft": ("trainer-sft",), "reward": ("trl-reward",), "cost": ("trainer-cost",)}
 BATCH = {"expert": 4, "router": 4, "sft": 4, "reward": 16, "cost": 16}
 EPOCHS = 3
+LEARNING_RATE = 2e-5  # the rivals' too
 
 
 class Case:
@@ -91,9 +92,10 @@ def run_rival(case, job, kind, rows):
             "tokens_per_s": answer["tokens"] / answer["seconds"], "peak_mib": answer["peak_mib"]}
 
 
-def midpo_command(case, job, rows, output):
+def midpo_command(case, job, rows, output, ranks):
     base = ["--model", case.models / "base", "--output", output, "--dtype", case.dtype,
-            "--epochs", str(EPOCHS), "--batch-size", str(BATCH[job]), "--save-steps", "100000"]
+            "--epochs", str(EPOCHS), "--batch-size", str(BATCH[job]), "--save-steps", "100000",
+            "--learning-rate", str(LEARNING_RATE), "--ranks", str(ranks)]
     experts = case.work / f"experts-{case.dtype}" / "expert"
     extra = {
         "expert": ["expert", "--kind", "safety", "--cost-model", case.models / "cost",
@@ -122,13 +124,13 @@ def tokens_per_item(job, rows):
                            for row in parsed)
 
 
-def run_midpo(case, job, rows, num_rows):
+def run_midpo(case, job, rows, num_rows, ranks=1):
     output = case.work / "out" / job
     shutil.rmtree(output.parent, ignore_errors=True)
     output.parent.mkdir(parents=True)
     start = time.perf_counter()
-    process = subprocess.Popen(midpo_command(case, job, rows, output), stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(midpo_command(case, job, rows, output, ranks), text=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0, errors
@@ -136,7 +138,7 @@ def run_midpo(case, job, rows, num_rows):
     run = output.with_name(output.name + ".run")
     metrics = next(run.rglob("metrics.jsonl"))
     rate = step_rate(metrics, BATCH[job])
-    if job == "expert":
+    if job == "expert" and ranks == 1:
         kept = case.work / f"experts-{case.dtype}"
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(output.parent, kept)
@@ -154,6 +156,13 @@ def run_case(case):
                 case.record(job, kind, repeat, **run_rival(case, job, kind, rows))
             own = case.sft_rows(rows) if job == "sft" else rows
             case.record(job, "midpo", repeat, **run_midpo(case, job, own, num_rows))
+            if args.ranks > 1:
+                case.record(job, in_ranks(args), repeat,
+                            **run_midpo(case, job, own, num_rows, args.ranks))
+
+
+def in_ranks(args):
+    return f"midpo, {args.ranks} ranks"
 
 
 def spread(values, digits=1):
@@ -166,7 +175,7 @@ def table(case):
     for job in case.args.job:
         mine = [r for r in case.results if r["job"] == job]
         ours = [r["tokens_per_s"] for r in mine if r["contestant"] == "midpo"]
-        for contestant in (*RIVALS[job], "midpo"):
+        for contestant in dict.fromkeys(r["contestant"] for r in mine):
             results = [r for r in mine if r["contestant"] == contestant]
             rates = [r["items_per_s"] for r in results]
             tokens = [r["tokens_per_s"] for r in results]
@@ -191,6 +200,8 @@ def main():
     parser.add_argument("--job", nargs="+", default=list(RIVALS))
     parser.add_argument("--batches", type=int, default=12, help="per run and contestant")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--ranks", type=int, default=1,
+                        help="also midpo in so many processes (peak memory: of the largest)")
     args = parser.parse_args()
     tables = []
     for size in args.size:

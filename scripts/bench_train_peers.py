@@ -202,7 +202,7 @@ def train(contestant, optimizer, batches):
 
 def run_loop(args, dtype, batches):
     contestant = CONTESTANTS[args.kind](args, dtype)
-    optimizer = torch.optim.AdamW(contestant.parameters(), lr=1e-5, betas=(0.9, 0.95), fused=True,
+    optimizer = torch.optim.AdamW(contestant.parameters(), lr=2e-5, betas=(0.9, 0.95), fused=True,
                                   weight_decay=0.0)
     train(contestant, optimizer, batches[:WARM_UP])
     wait_for_signal()
