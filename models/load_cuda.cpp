@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/load_cuda.h"
 
-#include <dlfcn.h>
-
 #include <charconv>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
 
 #include "runtime/core/error.h"
+#include "runtime/core/shared_library.h"
 
 namespace midpo {
 namespace {
@@ -16,51 +13,27 @@ namespace {
 using MakeBackend = void (*)(int, std::shared_ptr<const Backend>*);
 using FreeBytes = std::int64_t (*)(int);
 
-/// Beside the library that this function is in.
-std::filesystem::path cuda_library() {
-  Dl_info own{};
-  int is_found = dladdr(reinterpret_cast<void*>(&load_cuda_backend), &own);
-  require(is_found != 0 && own.dli_fname != nullptr, ErrorCode::kDevice,
-          "cannot find the folder of libmidpo_models.so");
-  return std::filesystem::path(own.dli_fname).parent_path() / "libmidpo_cuda.so";
-}
-
-void* open_cuda() {
-  std::filesystem::path library = cuda_library();
-  std::error_code failure;
-  require(std::filesystem::exists(library, failure), ErrorCode::kDevice,
-          "--device cuda: this midpo is built without CUDA (" + library.string() +
-              " is missing); configure with --preset cuda, or use --device cpu");
-  // Global: LibTorch's CUDA part registers its kernels with the CPU part, and both share symbols.
-  void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL);
-  if (handle == nullptr) {
-    throw Error(ErrorCode::kDevice, "--device cuda: " + library.string() +
-                                        " cannot be loaded: " + dlerror() +
-                                        "; it needs LibTorch with CUDA and its libraries");
-  }
-  return handle;
-}
-
-template <typename Function>
-Function cuda_function(const char* name) {
-  static void* const handle = open_cuda();
-  const auto function = reinterpret_cast<Function>(dlsym(handle, name));
-  require(function != nullptr, ErrorCode::kDevice,
-          cuda_library().string() + " does not belong to this program; rebuild both");
-  return function;
+/// LibTorch's CUDA part registers its kernels with the CPU part, and both share symbols.
+const SharedLibrary& cuda_library() {
+  static const SharedLibrary library(
+      folder_of(reinterpret_cast<const void*>(&load_cuda_backend)) / "libmidpo_cuda.so",
+      SharedLibrary::Symbols::kShared,
+      {"this midpo is built without CUDA; configure with --preset cuda, or use --device cpu",
+       "--device cuda needs LibTorch with CUDA and its libraries"});
+  return library;
 }
 
 }  // namespace
 
 std::shared_ptr<const Backend> load_cuda_backend(int index) {
-  static const auto make = cuda_function<MakeBackend>("midpo_make_cuda_backend");
+  static const auto make = cuda_library().function<MakeBackend>("midpo_make_cuda_backend");
   std::shared_ptr<const Backend> backend;
   make(index, &backend);
   return backend;
 }
 
 std::int64_t cuda_free_bytes(int index) {
-  static const auto free_bytes = cuda_function<FreeBytes>("midpo_cuda_free_bytes");
+  static const auto free_bytes = cuda_library().function<FreeBytes>("midpo_cuda_free_bytes");
   return free_bytes(index);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What kernel benchmarks share: processor time of one thread, buffers, one JSON line a result.
+// What kernel benchmarks share: processor time of one thread, shapes, buffers, one JSON line a
+// result.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +15,14 @@
 #include "models/kernels/cpu_isa.h"
 
 namespace midpo {
+
+/// Shapes of the small benchmark model, and rows of a chunk.
+constexpr std::int64_t kRows = 256;
+constexpr std::int64_t kHidden = 512;
+constexpr std::int64_t kIntermediate = 1376;
+constexpr std::int64_t kHeads = 8;
+constexpr std::int64_t kHeadDim = 64;
+constexpr std::int64_t kVocab = 8000;
 
 inline double thread_seconds() {
   timespec now{};

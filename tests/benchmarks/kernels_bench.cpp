@@ -14,13 +14,6 @@
 namespace midpo {
 namespace {
 
-constexpr std::int64_t kRows = 256;
-constexpr std::int64_t kHidden = 512;
-constexpr std::int64_t kIntermediate = 1376;
-constexpr std::int64_t kHeads = 8;
-constexpr std::int64_t kHeadDim = 64;
-constexpr std::int64_t kVocab = 8000;
-
 void bench_rms_norm(DType dtype, CpuIsa isa) {
   std::vector<float> residual(kRows * kHidden), weight(kHidden);
   Buffer delta(kRows * kHidden, dtype), out(kRows * kHidden, dtype);

@@ -45,3 +45,21 @@ def result_of(output):
                for line in (output / "state/metrics.jsonl").read_text().splitlines()]
     weights = sorted((output / "policy").glob("*.safetensors"))[0].read_bytes()
     return rounds, metrics, weights
+
+
+def check_last_round_by_hand(midpo, toy, output):
+    """Its prompts again, with the weights that its lines name, which a run without checkpoints on
+    its way has kept: the same text."""
+    step = NUM_ROUNDS - 1
+    lines = midpo.read_jsonl(output / f"state/rounds/round-{step}.jsonl")
+    weights = output / f"state/weights/version-{lines[0]['policy_version']}"
+    by_hand = output.with_name(output.name + "-by-hand.jsonl")
+    midpo.run_ok("generate", "--model", toy / "sft", "--adapter", weights, "--data",
+                 toy / "prompts_test.jsonl", "--output", by_hand, "--dtype", "float32",
+                 "--max-length", 96, "--num-samples", 3, "--max-new-tokens", 24, "--temperature", 1,
+                 "--seed", 42 + step)
+    written = [(line["prompt"], line["responses"], line["model"])
+               for line in midpo.read_jsonl(by_hand)]
+    assert lines
+    for line in lines:
+        assert (line["prompt"], line["responses"], line["model"]) in written

@@ -53,20 +53,10 @@ def test_actors_and_timing_change_nothing(toy, midpo, expected, tmp_path):
 
 
 def test_a_round_is_written_by_the_weights_it_names(toy, midpo, expected, tmp_path):
-    """With no checkpoint on the way all versions stay: the last round's prompts, by hand."""
-    output, step = tmp_path / "run", NUM_ROUNDS - 1
+    output = tmp_path / "run"
     midpo.run_ok(*arguments(toy, output, "--online.max-staleness", 2, "--online.save-steps", 0))
     assert result_of(output) == result_of(expected / "2")
-    lines = midpo.read_jsonl(output / f"state/rounds/round-{step}.jsonl")
-    weights = output / f"state/weights/version-{lines[0]['policy_version']}"
-    midpo.run_ok("generate", "--model", toy / "sft", "--adapter", weights, "--data",
-                 toy / "prompts_test.jsonl", "--output", tmp_path / "out.jsonl", "--dtype",
-                 "float32", "--max-length", 96, "--num-samples", 3, "--max-new-tokens", 24,
-                 "--temperature", 1, "--seed", 42 + step)
-    by_hand = [(line["prompt"], line["responses"], line["model"])
-               for line in midpo.read_jsonl(tmp_path / "out.jsonl")]
-    for line in lines:
-        assert (line["prompt"], line["responses"], line["model"]) in by_hand
+    online_world.check_last_round_by_hand(midpo, toy, output)
 
 
 def test_kills_change_nothing(toy, midpo, expected, tmp_path):

@@ -167,23 +167,12 @@ def test_a_frozen_worker_holds_nobody_up(toy, midpo, expected, tmp_path):
     assert result_of(tmp_path / "run") == expected
 
 
-def test_the_version_on_a_worker_is_the_one_it_says(toy, midpo, expected, tmp_path):
-    """The last round's prompts by hand, with the weights that its lines name."""
-    step = online_world.NUM_ROUNDS - 1
+def test_the_version_on_a_worker_is_the_one_it_says(toy, midpo, tmp_path):
     with Party(midpo, tmp_path) as party:
         party.worker("w0")
         party.start("job", *online(party, toy, "--online.save-steps", 0))
         party.end("job")
-    lines = midpo.read_jsonl(tmp_path / f"run/state/rounds/round-{step}.jsonl")
-    weights = tmp_path / f"run/state/weights/version-{lines[0]['policy_version']}"
-    midpo.run_ok("generate", "--model", toy / "sft", "--adapter", weights, "--data",
-                 toy / "prompts_test.jsonl", "--output", tmp_path / "out.jsonl", "--dtype",
-                 "float32", "--max-length", 96, "--num-samples", 3, "--max-new-tokens", 24,
-                 "--temperature", 1, "--seed", 42 + step)
-    by_hand = [(line["prompt"], line["responses"], line["model"])
-               for line in midpo.read_jsonl(tmp_path / "out.jsonl")]
-    for line in lines:
-        assert (line["prompt"], line["responses"], line["model"]) in by_hand
+    online_world.check_last_round_by_hand(midpo, toy, tmp_path / "run")
 
 
 def test_what_cannot_work_is_refused_by_name(toy, midpo, tmp_path):

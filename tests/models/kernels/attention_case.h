@@ -37,47 +37,14 @@ class AttentionCase {
     grad_v.assign(v.size(), -0.5F);
   }
 
-  AttentionArgs forward_args() {
-    AttentionArgs args;
-    args.q = q.data();
-    args.k = k.data();
-    args.v = v.data();
-    args.q_head_stride = query_rows_ * shape_.dim;
-    args.kv_head_stride = rows_ * shape_.dim;
-    args.out = out.data();
-    args.log_sums = log_sums.data();
-    args.log_sum_stride = query_rows_;
-    args.segments = segments_.data();
-    args.num_segments = static_cast<std::int64_t>(segments_.size());
-    args.num_heads = shape_.heads;
-    args.num_kv_heads = shape_.kv_heads;
-    args.head_dim = shape_.dim;
-    args.scale = scale();
-    args.dtype = dtype_;
-    return args;
-  }
+  AttentionArgs forward_args() { return common_args<AttentionArgs>(); }
 
   AttentionBackwardArgs backward_args() {
-    AttentionBackwardArgs args;
-    args.q = q.data();
-    args.k = k.data();
-    args.v = v.data();
-    args.q_head_stride = query_rows_ * shape_.dim;
-    args.kv_head_stride = rows_ * shape_.dim;
-    args.out = out.data();
+    auto args = common_args<AttentionBackwardArgs>();
     args.grad_out = grad_out.data();
-    args.log_sums = log_sums.data();
-    args.log_sum_stride = query_rows_;
     args.grad_q = grad_q.data();
     args.grad_k = grad_k.data();
     args.grad_v = grad_v.data();
-    args.segments = segments_.data();
-    args.num_segments = static_cast<std::int64_t>(segments_.size());
-    args.num_heads = shape_.heads;
-    args.num_kv_heads = shape_.kv_heads;
-    args.head_dim = shape_.dim;
-    args.scale = scale();
-    args.dtype = dtype_;
     return args;
   }
 
@@ -113,6 +80,27 @@ class AttentionCase {
   std::vector<float> log_sums, grad_q, grad_k, grad_v;
 
  private:
+  template <typename Args>
+  Args common_args() {
+    Args args;
+    args.q = q.data();
+    args.k = k.data();
+    args.v = v.data();
+    args.q_head_stride = query_rows_ * shape_.dim;
+    args.kv_head_stride = rows_ * shape_.dim;
+    args.out = out.data();
+    args.log_sums = log_sums.data();
+    args.log_sum_stride = query_rows_;
+    args.segments = segments_.data();
+    args.num_segments = static_cast<std::int64_t>(segments_.size());
+    args.num_heads = shape_.heads;
+    args.num_kv_heads = shape_.kv_heads;
+    args.head_dim = shape_.dim;
+    args.scale = scale();
+    args.dtype = dtype_;
+    return args;
+  }
+
   std::size_t count(std::int64_t heads, std::int64_t rows) const {
     return static_cast<std::size_t>(heads * rows * shape_.dim);
   }

@@ -43,18 +43,26 @@ const LowRankArgs kShapes[] = {{nullptr, 0, nullptr, nullptr, 1, 1, 1},
                                {nullptr, 0, nullptr, nullptr, 6, 64, 16},
                                {nullptr, 0, nullptr, nullptr, 9, 130, 34}};
 
+/// Each of `rows` x `columns` values of `got` is the sum of `terms` terms.
+template <class Got, class Term>
+void expect_sums(std::int64_t rows, std::int64_t columns, std::int64_t terms, const Got& got,
+                 const Term& term) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t column = 0; column < columns; ++column) {
+      double wanted = 0.0;
+      for (std::int64_t i = 0; i < terms; ++i) wanted += term(row, column, i);
+      ASSERT_NEAR(got(row, column), wanted, 1e-4) << rows << " x " << columns;
+    }
+  }
+}
+
 TEST_P(LowRank, ReduceEqualsItsDefinition) {
   for (const LowRankArgs& shape : kShapes) {
-    ProductCase product(shape.rows, shape.width, shape.ranks, dtype());
-    low_rank_reduce_cpu(product.args, isa());
-    for (std::int64_t row = 0; row < shape.rows; ++row) {
-      for (std::int64_t rank = 0; rank < shape.ranks; ++rank) {
-        double wanted = 0.0;
-        for (std::int64_t i = 0; i < shape.width; ++i)
-          wanted += product.x(row, i) * product.f(rank, i);
-        ASSERT_NEAR(product.c(row, rank), wanted, 1e-4) << shape.width;
-      }
-    }
+    ProductCase p(shape.rows, shape.width, shape.ranks, dtype());
+    low_rank_reduce_cpu(p.args, isa());
+    expect_sums(
+        shape.rows, shape.ranks, shape.width, [&](auto row, auto rank) { return p.c(row, rank); },
+        [&](auto row, auto rank, auto i) { return p.x(row, i) * p.f(rank, i); });
   }
 }
 
@@ -78,16 +86,11 @@ TEST_P(LowRank, ExpandAddsAndLeavesWhatLiesBetweenTheRows) {
 
 TEST_P(LowRank, GradientEqualsItsDefinition) {
   for (const LowRankArgs& shape : kShapes) {
-    ProductCase product(shape.rows, shape.width, shape.ranks, dtype());
-    low_rank_gradient_cpu(product.args, isa());
-    for (std::int64_t rank = 0; rank < shape.ranks; ++rank) {
-      for (std::int64_t i = 0; i < shape.width; ++i) {
-        double wanted = 0.0;
-        for (std::int64_t row = 0; row < shape.rows; ++row)
-          wanted += product.c(row, rank) * product.x(row, i);
-        ASSERT_NEAR(product.f(rank, i), wanted, 1e-4) << shape.width;
-      }
-    }
+    ProductCase p(shape.rows, shape.width, shape.ranks, dtype());
+    low_rank_gradient_cpu(p.args, isa());
+    expect_sums(
+        shape.ranks, shape.width, shape.rows, [&](auto rank, auto i) { return p.f(rank, i); },
+        [&](auto rank, auto i, auto row) { return p.c(row, rank) * p.x(row, i); });
   }
 }
 
