@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,6 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "midpo-worker-";
 constexpr std::string_view kVersion = "version-";
+constexpr int kMaxTries = 100;
 
 /// The number behind a prefix; none for other names.
 std::optional<std::uint64_t> number_in(const fs::path& path, std::string_view prefix) {
@@ -33,11 +35,13 @@ std::optional<std::uint64_t> number_in(const fs::path& path, std::string_view pr
   return number;
 }
 
-/// Held by the process whose folder it is; none if another process holds it.
+/// Held by the process whose folder it is; none if another process holds it or has removed it.
 std::optional<FileDescriptor> lock(const std::string& dir) {
   FileDescriptor held(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!held.is_open() || flock(held.get(), LOCK_EX | LOCK_NB) != 0) return std::nullopt;
-  return held;
+  struct stat found {};
+  const bool is_there = fstat(held.get(), &found) == 0 && found.st_nlink > 0;
+  return is_there ? std::optional(std::move(held)) : std::nullopt;
 }
 
 /// What workers that were killed could not remove.
@@ -60,12 +64,23 @@ WeightsInbox::~WeightsInbox() {
 void WeightsInbox::make_dir() {
   const fs::path parent = fs::temp_directory_path();
   remove_orphans(parent);
-  std::string dir = (parent / (std::string(kPrefix) + "XXXXXX")).string();
-  if (mkdtemp(dir.data()) == nullptr) {
-    throw storage_error(dir, "make the folder", errno, "set TMPDIR to a folder of yours");
+  for (int tried = 0; tried < kMaxTries; ++tried) {
+    std::string dir = (parent / (std::string(kPrefix) + "XXXXXX")).string();
+    if (mkdtemp(dir.data()) == nullptr) {
+      throw storage_error(dir, "make the folder", errno, "set TMPDIR to a folder of yours");
+    }
+    // Until it is locked, another process that begins takes it for an orphan.
+    auto held = lock(dir);
+    if (held) {
+      lock_ = std::move(*held);
+      dir_ = dir;
+      return;
+    }
+    std::error_code ignored;
+    fs::remove(dir, ignored);
   }
-  dir_ = dir;
-  if (auto held = lock(dir_)) lock_ = std::move(*held);
+  throw storage_error(parent.string(), "lock a folder in it", EWOULDBLOCK,
+                      "set TMPDIR to a folder of yours");
 }
 
 std::string WeightsInbox::folder_of(std::uint64_t version) {

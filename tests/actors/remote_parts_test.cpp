@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 
+#include "actors/parallel.h"
 #include "actors/remote/remote_options.h"
 #include "actors/remote/run_identity.h"
 #include "actors/remote/test_faults.h"
@@ -167,6 +169,22 @@ TEST(WeightsInbox, RemovesWhatAKilledProcessLeft) {
   next.take(pieces_of(folder.path(), 1).front(), true);
   EXPECT_FALSE(std::filesystem::exists(orphan));
   EXPECT_TRUE(std::filesystem::exists(kept));
+}
+
+TEST(WeightsInbox, IsNoOrphanToOthersThatBeginAtTheSameTime) {
+  const TemporaryFolder folder;
+  folder.write("a.bin", "01");
+  const WeightsPiece piece = pieces_of(folder.path(), 1).front();
+  for (int round = 0; round < 50; ++round) {
+    std::array<WeightsInbox, 8> inboxes;
+    std::array<std::string, 8> paths;
+    parallel_for(8, 8, [&](std::size_t i) { paths[i] = inboxes[i].take(piece, true)->path; });
+    for (const std::string& path : paths) {
+      ASSERT_TRUE(std::filesystem::exists(path + "/a.bin"));
+      const auto mode = std::filesystem::status(path + "/..").permissions();
+      ASSERT_EQ(mode, std::filesystem::perms::owner_all);
+    }
+  }
 }
 
 TEST(OpenWeights, SendsAFolderThatIsGone) {
