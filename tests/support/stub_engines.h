@@ -15,6 +15,7 @@
 #include "models/engines.h"
 #include "models/learner.h"
 #include "runtime/core/error.h"
+#include "tests/support/stub_generation.h"
 
 namespace midpo {
 
@@ -113,8 +114,9 @@ class StubEngines : public EngineFactory {
   std::shared_ptr<const LanguageModel> load_language_model(const ModelOptions&) const override {
     throw Error(ErrorCode::kInternal, "the stubs have no language model");
   }
-  std::shared_ptr<const GenerationModel> load_generation_model(const ModelOptions&) const override {
-    throw Error(ErrorCode::kInternal, "the stubs write no text");
+  std::shared_ptr<const GenerationModel> load_generation_model(
+      const ModelOptions& options) const override {
+    return std::make_shared<StubGenerationModel>(options.path, options.adapter_path);
   }
   std::unique_ptr<Learner> make_learner(const LearnerOptions& options) const override {
     return std::make_unique<HookedLearner>(make_stub_learner(options), learner_hooks);

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole online runs with stub models: real actors, weights, store and files; generators here and
+// behind real sockets, all in one process.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <future>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "actors/online/online_run.h"
+#include "actors/remote/worker_actor.h"
+#include "tests/support/stub_engines.h"
+#include "tests/support/temporary_folder.h"
+
+namespace midpo {
+namespace {
+
+constexpr int kPrompts = 40;
+constexpr int kRounds = 6;
+
+class OnlineJobTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    testing::internal::CaptureStdout();
+    std::string prompts;
+    for (int i = 0; i < kPrompts; ++i) {
+      prompts += "{\"prompt_ids\":[" + std::to_string(1000 + i) + "]}\n";
+    }
+    folder_.write("prompts.jsonl", prompts);
+    for (const char* name : {"base", "reward", "cost"}) {
+      std::filesystem::create_directories(folder_.file(name));
+    }
+  }
+  void TearDown() override { testing::internal::GetCapturedStdout(); }
+
+  OnlineConfig config(const std::string& name, std::int64_t max_staleness = 2) const {
+    OnlineConfig config;
+    config.max_staleness = max_staleness;
+    config.sampling.max_new_tokens = 8;
+    TrainingConfig& training = config.training;
+    training.data = {folder_.file("prompts.jsonl")};
+    training.model = folder_.file("base");
+    training.reward_model = folder_.file("reward");
+    training.cost_model = folder_.file("cost");
+    training.output = folder_.file(name);
+    training.scores_dir = folder_.file(name + "/state/scores");
+    training.learning_rate = 0.1;
+    training.batch_size = 8;
+    training.max_steps = kRounds;
+    training.save_steps = 2;
+    training.scorers = 1;
+    training.remote.wait_for_workers = 20.0;
+    return config;
+  }
+
+  void run(const OnlineConfig& config) { run_online(config, "{}\n", engines_); }
+
+  /// Everything a run makes but its times.
+  std::string made(const std::string& name) const {
+    std::string all = folder_.read(name + "/policy/stub.bin");
+    for (int round = 0; round < kRounds; ++round) {
+      all += folder_.read(name + "/state/rounds/round-" + std::to_string(round) + ".jsonl");
+    }
+    std::istringstream metrics(folder_.read(name + "/state/metrics.jsonl"));
+    for (std::string line; std::getline(metrics, line);) {
+      auto fields = nlohmann::json::parse(line);
+      fields.erase("time");
+      all += fields.dump();
+    }
+    return all;
+  }
+
+  std::future<void> start_worker(const std::string& name, const std::string& address,
+                                 const EngineFactory& engines) {
+    WorkerConfig config;
+    config.connection.address = address;
+    config.name = name;
+    config.roles = {"generator", "scorer"};
+    config.devices = {"cpu"};
+    config.num_lanes = 2;
+    config.give_up_after = std::chrono::seconds(20);
+    return std::async(std::launch::async, [config, &engines] { run_worker(config, engines); });
+  }
+
+  TemporaryFolder folder_;
+  StubEngines engines_;
+};
+
+TEST_F(OnlineJobTest, MakesTheSameWithAnyNumberOfActors) {
+  for (const std::int64_t staleness : {0, 2}) {
+    const std::string suffix = std::to_string(staleness);
+    run(config("one" + suffix, staleness));
+    OnlineConfig many = config("many" + suffix, staleness);
+    many.generators = 3;
+    many.training.scorers = 2;
+    run(many);
+    EXPECT_EQ(made("many" + suffix), made("one" + suffix));
+  }
+  EXPECT_NE(made("one0"), made("one2"));
+}
+
+TEST_F(OnlineJobTest, MakesTheSameWithGeneratorsBehindSockets) {
+  run(config("here"));
+  OnlineConfig remote = config("there");
+  remote.generators = 0;
+  remote.training.scorers = 0;
+  remote.training.remote.listen = "tcp://127.0.0.1:45881";
+  auto one = start_worker("one", remote.training.remote.listen, engines_);
+  auto two = start_worker("two", remote.training.remote.listen, engines_);
+  run(remote);
+  one.get();
+  two.get();
+  EXPECT_EQ(made("there"), made("here"));
+}
+
+}  // namespace
+}  // namespace midpo
