@@ -60,9 +60,10 @@ gate_asan() {
 # Only what has threads of its own; the rest would take minutes for nothing. Debian's libcaf is not
 # instrumented: tests on its real scheduler (label real_scheduler) would report races that are none.
 gate_tsan() {
-  build tsan tests/runtime/all tests/actors/all
+  build tsan tests/runtime/all tests/actors/all spin_rounds_test tokenizer_test
   run_tests build/tsan/tests/runtime -L fast -LE real_scheduler
   run_tests build/tsan/tests/actors -L fast -LE real_scheduler
+  run_tests build/tsan/tests/models -R '^(spin_rounds|tokenizer)_test$'
 }
 
 # run_fuzzer PROGRAM: new inputs go to build/fuzz, a crasher to build/fuzz/crashes.
