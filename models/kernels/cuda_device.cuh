@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the CUDA kernels share: element types, block reductions, launch checks.
+// What the CUDA kernels share: element types, block reductions, launches.
 #pragma once
 
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 
+#include <cstdint>
 #include <string>
+#include <type_traits>
 
 #include "models/dtype.h"
 #include "runtime/core/error.h"
@@ -49,11 +51,20 @@ __device__ float reduce_block(float value) {
   return result;
 }
 
-inline void check_launch(const char* kernel) {
-  cudaError_t status = cudaGetLastError();
+/// Enqueues the kernel. @param stream a cudaStream_t.
+/// @throws Error(kDevice) naming the kernel where CUDA refuses the launch.
+template <class... Parameters>
+void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, void* stream,
+            std::type_identity_t<Parameters>... arguments) {
+  void* pointers[] = {&arguments...};
+  cudaError_t status =
+      cudaLaunchKernel(kernel, grid, block, pointers, 0, static_cast<cudaStream_t>(stream));
   if (status == cudaSuccess) return;
   throw Error(ErrorCode::kDevice,
-              std::string(kernel) + ": CUDA refuses the launch: " + cudaGetErrorString(status));
+              std::string(name) + ": CUDA refuses the launch: " + cudaGetErrorString(status));
 }
+
+/// A dimension of a grid or block.
+inline unsigned extent(std::int64_t count) { return static_cast<unsigned>(count); }
 
 }  // namespace midpo::cuda

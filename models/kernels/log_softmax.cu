@@ -31,9 +31,7 @@ void log_softmax_cuda(const LogSoftmaxArgs& args, void* stream) {
   if (args.num_targets == 0) return;
   auto kernel =
       args.dtype == DType::kFloat32 ? log_softmax_kernel<float> : log_softmax_kernel<__nv_bfloat16>;
-  kernel<<<static_cast<unsigned>(args.num_targets), cuda::kThreads, 0,
-           static_cast<cudaStream_t>(stream)>>>(args);
-  cuda::check_launch("log_softmax");
+  cuda::launch("log_softmax", kernel, cuda::extent(args.num_targets), cuda::kThreads, stream, args);
 }
 
 }  // namespace midpo

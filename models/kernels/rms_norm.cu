@@ -32,9 +32,7 @@ void rms_norm_cuda(const RmsNormArgs& args, void* stream) {
   if (args.rows == 0) return;
   auto kernel =
       args.dtype == DType::kFloat32 ? rms_norm_kernel<float> : rms_norm_kernel<__nv_bfloat16>;
-  kernel<<<static_cast<unsigned>(args.rows), cuda::kThreads, 0,
-           static_cast<cudaStream_t>(stream)>>>(args);
-  cuda::check_launch("rms_norm");
+  cuda::launch("rms_norm", kernel, cuda::extent(args.rows), cuda::kThreads, stream, args);
 }
 
 }  // namespace midpo

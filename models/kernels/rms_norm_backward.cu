@@ -60,14 +60,13 @@ __global__ void rms_norm_weight_kernel(RmsNormBackwardArgs args) {
 }
 
 template <class T>
-void launch(const RmsNormBackwardArgs& args, cudaStream_t stream) {
-  rms_norm_backward_kernel<T>
-      <<<static_cast<unsigned>(args.rows), cuda::kThreads, 0, stream>>>(args);
-  cuda::check_launch("rms_norm_backward");
+void launch(const RmsNormBackwardArgs& args, void* stream) {
+  cuda::launch("rms_norm_backward", rms_norm_backward_kernel<T>, cuda::extent(args.rows),
+               cuda::kThreads, stream, args);
   if (args.grad_weight == nullptr) return;
-  auto blocks = static_cast<unsigned>((args.dim + cuda::kWarp - 1) / cuda::kWarp);
-  rms_norm_weight_kernel<T><<<blocks, dim3(cuda::kWarp, cuda::kWarp), 0, stream>>>(args);
-  cuda::check_launch("rms_norm_backward (weight)");
+  unsigned blocks = cuda::extent((args.dim + cuda::kWarp - 1) / cuda::kWarp);
+  cuda::launch("rms_norm_backward (weight)", rms_norm_weight_kernel<T>, blocks,
+               dim3(cuda::kWarp, cuda::kWarp), stream, args);
 }
 
 }  // namespace
@@ -75,9 +74,9 @@ void launch(const RmsNormBackwardArgs& args, cudaStream_t stream) {
 void rms_norm_backward_cuda(const RmsNormBackwardArgs& args, void* stream) {
   if (args.rows == 0) return;
   if (args.dtype == DType::kFloat32) {
-    launch<float>(args, static_cast<cudaStream_t>(stream));
+    launch<float>(args, stream);
   } else {
-    launch<__nv_bfloat16>(args, static_cast<cudaStream_t>(stream));
+    launch<__nv_bfloat16>(args, stream);
   }
 }
 

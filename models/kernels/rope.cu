@@ -61,10 +61,8 @@ __global__ void rope_kernel(RopeArgs args) {
 void rope_cuda(const RopeArgs& args, void* stream) {
   if (args.rows == 0) return;
   auto kernel = args.dtype == DType::kFloat32 ? rope_kernel<float> : rope_kernel<__nv_bfloat16>;
-  dim3 grid(static_cast<unsigned>(args.rows),
-            static_cast<unsigned>(args.num_heads + 2 * args.num_kv_heads));
-  kernel<<<grid, kHeadThreads, 0, static_cast<cudaStream_t>(stream)>>>(args);
-  cuda::check_launch("rope");
+  dim3 grid(cuda::extent(args.rows), cuda::extent(args.num_heads + 2 * args.num_kv_heads));
+  cuda::launch("rope", kernel, grid, kHeadThreads, stream, args);
 }
 
 }  // namespace midpo

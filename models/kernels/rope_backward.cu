@@ -98,19 +98,16 @@ __global__ void norm_weight_kernel(RopeBackwardArgs args, NormSum norm) {
 }
 
 template <class T>
-void launch(const RopeBackwardArgs& args, cudaStream_t stream) {
-  dim3 grid(static_cast<unsigned>(args.rows),
-            static_cast<unsigned>(args.num_heads + 2 * args.num_kv_heads));
-  rope_backward_kernel<T><<<grid, kHeadThreads, 0, stream>>>(args);
-  cuda::check_launch("rope_backward");
+void launch(const RopeBackwardArgs& args, void* stream) {
+  dim3 grid(cuda::extent(args.rows), cuda::extent(args.num_heads + 2 * args.num_kv_heads));
+  cuda::launch("rope_backward", rope_backward_kernel<T>, grid, kHeadThreads, stream, args);
   NormSum of_q{args.grad_q, args.q_head_stride, 0, args.num_heads, args.grad_q_norm};
   NormSum of_k{args.grad_k, args.kv_head_stride, args.num_heads, args.num_kv_heads,
                args.grad_k_norm};
   for (const NormSum& norm : {of_q, of_k}) {
     if (norm.grad_weight == nullptr || norm.num_heads == 0) continue;
-    norm_weight_kernel<T>
-        <<<static_cast<unsigned>(args.head_dim), cuda::kThreads, 0, stream>>>(args, norm);
-    cuda::check_launch("rope_backward (norm)");
+    cuda::launch("rope_backward (norm)", norm_weight_kernel<T>, cuda::extent(args.head_dim),
+                 cuda::kThreads, stream, args, norm);
   }
 }
 
@@ -119,9 +116,9 @@ void launch(const RopeBackwardArgs& args, cudaStream_t stream) {
 void rope_backward_cuda(const RopeBackwardArgs& args, void* stream) {
   if (args.rows == 0) return;
   if (args.dtype == DType::kFloat32) {
-    launch<float>(args, static_cast<cudaStream_t>(stream));
+    launch<float>(args, stream);
   } else {
-    launch<__nv_bfloat16>(args, static_cast<cudaStream_t>(stream));
+    launch<__nv_bfloat16>(args, stream);
   }
 }
 

@@ -22,9 +22,7 @@ void silu_mul_cuda(const SiluMulArgs& args, void* stream) {
   if (blocks == 0) return;
   auto kernel =
       args.dtype == DType::kFloat32 ? silu_mul_kernel<float> : silu_mul_kernel<__nv_bfloat16>;
-  kernel<<<static_cast<unsigned>(blocks), cuda::kThreads, 0, static_cast<cudaStream_t>(stream)>>>(
-      args);
-  cuda::check_launch("silu_mul");
+  cuda::launch("silu_mul", kernel, cuda::extent(blocks), cuda::kThreads, stream, args);
 }
 
 }  // namespace midpo

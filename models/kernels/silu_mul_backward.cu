@@ -28,9 +28,7 @@ void silu_mul_backward_cuda(const SiluMulBackwardArgs& args, void* stream) {
   if (blocks == 0) return;
   auto kernel = args.dtype == DType::kFloat32 ? silu_mul_backward_kernel<float>
                                               : silu_mul_backward_kernel<__nv_bfloat16>;
-  kernel<<<static_cast<unsigned>(blocks), cuda::kThreads, 0, static_cast<cudaStream_t>(stream)>>>(
-      args);
-  cuda::check_launch("silu_mul_backward");
+  cuda::launch("silu_mul_backward", kernel, cuda::extent(blocks), cuda::kThreads, stream, args);
 }
 
 }  // namespace midpo

@@ -19,8 +19,10 @@ __global__ void softmax_gradient_kernel(SoftmaxGradientArgs args) {
   for (std::int64_t i = threadIdx.x; i < args.vocab; i += blockDim.x) {
     sum += expf(cuda::read(logits + i) - max);
   }
-  float normalizer = max + logf(cuda::reduce_block<cuda::Sum>(sum));
-  float log_prob = cuda::read(logits + args.tokens[row]) - normalizer;
+  float log_sum = logf(cuda::reduce_block<cuda::Sum>(sum));
+  float log_prob =
+      cuda::read(logits + args.tokens[row]) - max - log_sum;  // the bits of log_softmax
+  float normalizer = max + log_sum;
   float weight = args.weights == nullptr ? 1.0F : args.weights[row];
   __syncthreads();  // the target's logit is read by all threads and written by one
   for (std::int64_t i = threadIdx.x; i < args.vocab; i += blockDim.x) {
@@ -37,9 +39,7 @@ void softmax_gradient_cuda(const SoftmaxGradientArgs& args, void* stream) {
   if (args.rows == 0) return;
   auto kernel = args.dtype == DType::kFloat32 ? softmax_gradient_kernel<float>
                                               : softmax_gradient_kernel<__nv_bfloat16>;
-  kernel<<<static_cast<unsigned>(args.rows), cuda::kThreads, 0,
-           static_cast<cudaStream_t>(stream)>>>(args);
-  cuda::check_launch("softmax_gradient");
+  cuda::launch("softmax_gradient", kernel, cuda::extent(args.rows), cuda::kThreads, stream, args);
 }
 
 }  // namespace midpo

@@ -4,17 +4,13 @@
 #include <cmath>
 #include <limits>
 
-#include "models/kernels/log_softmax.h"
-#include "models/kernels/rms_norm.h"
-#include "models/kernels/rope.h"
-#include "models/kernels/silu_mul.h"
-#include "tests/models/engine/kernel_case.h"
+#include "tests/models/kernels/kernel_machine.h"
 
 namespace midpo {
 namespace {
 
-class Kernels : public KernelCase {};
-INSTANTIATE_TEST_SUITE_P(All, Kernels, all_kernel_cases(), kernel_case_name);
+class Kernels : public MachineCase {};
+INSTANTIATE_TEST_SUITE_P(All, Kernels, all_machine_cases(), machine_case_name);
 
 constexpr std::size_t kRows = 3;
 constexpr std::size_t kOddDims[] = {1, 15, 16, 17, 64, 100};
@@ -35,7 +31,7 @@ TEST_P(Kernels, RmsNormAddsTheDeltaAndNormalizes) {
     args.dim = static_cast<std::int64_t>(dim);
     args.eps = 1e-5F;
     args.dtype = dtype();
-    rms_norm_cpu(args, isa());
+    machine().run(args);
     for (std::size_t row = 0; row < kRows; ++row) {
       double squares = 0.0;
       for (std::size_t i = row * dim; i < (row + 1) * dim; ++i) {
@@ -56,9 +52,8 @@ TEST_P(Kernels, RmsNormWithoutDeltaLeavesTheResidual) {
   Buffer before = residual;
   Buffer weight = Buffer::random(20, DType::kFloat32, 2);
   Buffer out(20, dtype());
-  rms_norm_cpu({static_cast<float*>(residual.data()), nullptr, weight.floats(), out.data(), 1, 20,
-                1e-6F, dtype()},
-               isa());
+  machine().run(RmsNormArgs{static_cast<float*>(residual.data()), nullptr, weight.floats(),
+                            out.data(), 1, 20, 1e-6F, dtype()});
   EXPECT_TRUE(residual == before);
 }
 
@@ -69,7 +64,7 @@ TEST_P(Kernels, SiluMulIsExactAlsoForLargeInputs) {
     gate_up.set(2 * dim, 200.0F);
     Buffer out(kRows * dim, dtype());
     auto width = static_cast<std::int64_t>(dim);
-    silu_mul_cpu({gate_up.data(), out.data(), kRows, width, dtype()}, isa());
+    machine().run(SiluMulArgs{gate_up.data(), out.data(), kRows, width, dtype()});
     for (std::size_t row = 0; row < kRows; ++row) {
       for (std::size_t i = 0; i < dim; ++i) {
         double gate = gate_up[row * 2 * dim + i];
@@ -84,7 +79,7 @@ TEST_P(Kernels, SiluMulKeepsNaN) {
   Buffer gate_up = Buffer::random(32, dtype(), 5);
   gate_up.set(3, std::numeric_limits<float>::quiet_NaN());
   Buffer out(16, dtype());
-  silu_mul_cpu({gate_up.data(), out.data(), 1, 16, dtype()}, isa());
+  machine().run(SiluMulArgs{gate_up.data(), out.data(), 1, 16, dtype()});
   EXPECT_TRUE(std::isnan(out[3]));
   EXPECT_FALSE(std::isnan(out[4]));
 }
@@ -111,7 +106,7 @@ struct RopeCase {
 
   std::size_t elements(std::int64_t heads) const { return static_cast<std::size_t>(heads * dim); }
 
-  void run(CpuIsa isa, bool has_norm, const std::int64_t* kv_rows = nullptr) {
+  void run(const KernelMachine& machine, bool has_norm, const std::int64_t* kv_rows = nullptr) {
     RopeArgs args;
     args.kv_rows = kv_rows;
     args.qkv = qkv.data();
@@ -129,7 +124,7 @@ struct RopeCase {
     args.head_dim = dim;
     args.eps = 1e-6F;
     args.dtype = dtype;
-    rope_cpu(args, isa);
+    machine.run(args);
   }
 
   /// What head `head` (q heads first, then k) of `row` should become.
@@ -153,7 +148,7 @@ TEST_P(Kernels, RopeRotatesQueriesAndKeysAndCopiesValues) {
   for (std::int64_t dim : {2, 20, 64, 128}) {
     for (bool has_norm : {false, true}) {
       RopeCase rope(dim, dtype());
-      rope.run(isa(), has_norm);
+      rope.run(machine(), has_norm);
       for (std::int64_t row = 0; row < 2; ++row) {
         for (std::int64_t i = 0; i < dim; ++i) {
           for (std::int64_t h = 0; h < RopeCase::kHeads; ++h) {
@@ -173,10 +168,10 @@ TEST_P(Kernels, RopeRotatesQueriesAndKeysAndCopiesValues) {
 
 TEST_P(Kernels, RopePutsKeysAndValuesIntoTheirRows) {
   RopeCase as_they_come(20, dtype());
-  as_they_come.run(isa(), false);
+  as_they_come.run(machine(), false);
   RopeCase swapped(20, dtype());
   const std::int64_t rows[] = {1, 0};
-  swapped.run(isa(), false, rows);
+  swapped.run(machine(), false, rows);
   EXPECT_TRUE(swapped.q == as_they_come.q);
   for (std::int64_t i = 0; i < 2 * RopeCase::kKvHeads * 20; ++i) {
     const std::int64_t other = i % 40 < 20 ? i + 20 : i - 20;
@@ -191,7 +186,7 @@ TEST_P(Kernels, LogSoftmaxReadsTheTargets) {
     auto last = static_cast<std::int32_t>(vocab - 1);
     std::vector<LogProbTarget> targets = {{0, 0}, {2, 0}, {2, last}};
     std::vector<float> out(targets.size());
-    log_softmax_cpu({logits.data(), vocab, targets.data(), 3, out.data(), dtype()}, isa());
+    machine().run(LogSoftmaxArgs{logits.data(), vocab, targets.data(), 3, out.data(), dtype()});
     for (std::size_t i = 0; i < targets.size(); ++i) {
       std::int64_t base = targets[i].row * vocab;
       double largest = logits.at(base);
@@ -210,7 +205,7 @@ TEST_P(Kernels, LogSoftmaxGivesNaNForInfiniteLogits) {
   logits.set(20, std::numeric_limits<float>::infinity());
   LogProbTarget target{0, 1};
   float out = 0.0F;
-  log_softmax_cpu({logits.data(), 40, &target, 1, &out, dtype()}, isa());
+  machine().run(LogSoftmaxArgs{logits.data(), 40, &target, 1, &out, dtype()});
   EXPECT_FALSE(std::isfinite(out));
 }
 

@@ -5,17 +5,14 @@
 #include <cmath>
 #include <limits>
 
-#include "models/kernels/rms_norm_backward.h"
-#include "models/kernels/rope_backward.h"
-#include "models/kernels/silu_mul_backward.h"
-#include "tests/models/engine/kernel_case.h"
+#include "tests/models/kernels/kernel_machine.h"
 #include "tests/models/kernels/numeric_gradient.h"
 
 namespace midpo {
 namespace {
 
-class BackwardKernels : public KernelCase {};
-INSTANTIATE_TEST_SUITE_P(All, BackwardKernels, all_kernel_cases(), kernel_case_name);
+class BackwardKernels : public MachineCase {};
+INSTANTIATE_TEST_SUITE_P(All, BackwardKernels, all_machine_cases(), machine_case_name);
 
 constexpr std::size_t kRows = 3;
 constexpr std::size_t kOddDims[] = {1, 15, 16, 17, 64, 100};
@@ -28,19 +25,20 @@ std::vector<double> values_of(const Buffer& buffer) {
 
 /// Inputs of one RMSNorm and the loss sum(grad_out * x / rms(x) * weight).
 struct RmsNormCase {
-  std::size_t dim;
+  std::size_t dim, rows;
   DType dtype;
   Buffer residual, weight, grad_out, grad_residual, rounded_grad, grad_weight;
   std::vector<double> x, w;
 
-  RmsNormCase(std::size_t width, DType type)
+  RmsNormCase(std::size_t width, DType type, std::size_t num_rows = kRows)
       : dim(width),
+        rows(num_rows),
         dtype(type),
-        residual(Buffer::random(kRows * width, DType::kFloat32, 1, 3.0F)),
+        residual(Buffer::random(num_rows * width, DType::kFloat32, 1, 3.0F)),
         weight(Buffer::random(width, DType::kFloat32, 2)),
-        grad_out(Buffer::random(kRows * width, type, 3)),
-        grad_residual(Buffer::random(kRows * width, DType::kFloat32, 4)),
-        rounded_grad(kRows * width, type),
+        grad_out(Buffer::random(num_rows * width, type, 3)),
+        grad_residual(Buffer::random(num_rows * width, DType::kFloat32, 4)),
+        rounded_grad(num_rows * width, type),
         grad_weight(Buffer::random(width, DType::kFloat32, 5)),
         x(values_of(residual)),
         w(values_of(weight)) {}
@@ -53,7 +51,7 @@ struct RmsNormCase {
     result.grad_residual = static_cast<float*>(grad_residual.data());
     result.rounded_grad = rounded_grad.data();
     result.grad_weight = static_cast<float*>(grad_weight.data());
-    result.rows = kRows;
+    result.rows = static_cast<std::int64_t>(rows);
     result.dim = static_cast<std::int64_t>(dim);
     result.eps = 1e-5F;
     result.dtype = dtype;
@@ -62,7 +60,7 @@ struct RmsNormCase {
 
   double loss() const {
     double sum = 0.0;
-    for (std::size_t row = 0; row < kRows; ++row) {
+    for (std::size_t row = 0; row < rows; ++row) {
       double squares = 0.0;
       for (std::size_t i = row * dim; i < (row + 1) * dim; ++i) squares += x[i] * x[i];
       double scale = 1.0 / std::sqrt(squares / static_cast<double>(dim) + 1e-5);
@@ -79,7 +77,7 @@ TEST_P(BackwardKernels, RmsNormAddsItsGradients) {
     RmsNormCase norm(dim, dtype());
     Buffer before = norm.grad_residual;
     Buffer weight_before = norm.grad_weight;
-    rms_norm_backward_cpu(norm.args(), isa());
+    machine().run(norm.args());
     auto loss = [&] { return norm.loss(); };
     for (std::size_t i = 0; i < norm.x.size(); ++i) {
       double wanted = before[i] + derivative(loss, norm.x[i]);
@@ -92,9 +90,20 @@ TEST_P(BackwardKernels, RmsNormAddsItsGradients) {
   }
 }
 
+TEST_P(BackwardKernels, RmsNormSumsManyRowsForTheWeight) {
+  RmsNormCase norm(5, dtype(), 70);
+  Buffer before = norm.grad_weight;
+  machine().run(norm.args());
+  auto loss = [&] { return norm.loss(); };
+  for (std::size_t i = 0; i < norm.dim; ++i) {
+    double wanted = before[i] + derivative(loss, norm.w[i]);
+    ASSERT_TRUE(is_near(norm.grad_weight[i], wanted, DType::kFloat32)) << i;
+  }
+}
+
 TEST_P(BackwardKernels, RmsNormRoundsTheUpdatedGradient) {
   RmsNormCase norm(37, dtype());
-  rms_norm_backward_cpu(norm.args(), isa());
+  machine().run(norm.args());
   Buffer rounded(norm.grad_residual.size(), dtype());
   for (std::size_t i = 0; i < rounded.size(); ++i) {
     rounded.set(i, static_cast<float>(norm.grad_residual[i]));
@@ -105,11 +114,11 @@ TEST_P(BackwardKernels, RmsNormRoundsTheUpdatedGradient) {
 TEST_P(BackwardKernels, RmsNormWithoutOptionalOutputsHasTheSameBits) {
   RmsNormCase with(37, dtype());
   RmsNormCase without(37, dtype());
-  rms_norm_backward_cpu(with.args(), isa());
+  machine().run(with.args());
   RmsNormBackwardArgs args = without.args();
   args.rounded_grad = nullptr;
   args.grad_weight = nullptr;
-  rms_norm_backward_cpu(args, isa());
+  machine().run(args);
   EXPECT_TRUE(with.grad_residual == without.grad_residual);
 }
 
@@ -131,9 +140,8 @@ TEST_P(BackwardKernels, SiluMulHasTheSlopesOfItsLoss) {
     gate_up.set(2 * dim, 200.0F);
     Buffer grad_out = Buffer::random(kRows * dim, dtype(), 5);
     Buffer gradient(kRows * 2 * dim, dtype());
-    silu_mul_backward_cpu({gate_up.data(), grad_out.data(), gradient.data(), kRows,
-                           static_cast<std::int64_t>(dim), dtype()},
-                          isa());
+    machine().run(SiluMulBackwardArgs{gate_up.data(), grad_out.data(), gradient.data(), kRows,
+                                      static_cast<std::int64_t>(dim), dtype()});
     std::vector<double> inputs = values_of(gate_up);
     auto loss = [&] { return silu_loss(inputs, grad_out, dim); };
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -146,9 +154,10 @@ TEST_P(BackwardKernels, SiluMulMayOverwriteItsInput) {
   Buffer gate_up = Buffer::random(kRows * 2 * 37, dtype(), 4);
   Buffer grad_out = Buffer::random(kRows * 37, dtype(), 5);
   Buffer apart(gate_up.size(), dtype());
-  silu_mul_backward_cpu({gate_up.data(), grad_out.data(), apart.data(), kRows, 37, dtype()}, isa());
-  silu_mul_backward_cpu({gate_up.data(), grad_out.data(), gate_up.data(), kRows, 37, dtype()},
-                        isa());
+  machine().run(
+      SiluMulBackwardArgs{gate_up.data(), grad_out.data(), apart.data(), kRows, 37, dtype()});
+  machine().run(
+      SiluMulBackwardArgs{gate_up.data(), grad_out.data(), gate_up.data(), kRows, 37, dtype()});
   EXPECT_TRUE(gate_up == apart);
 }
 
@@ -157,7 +166,8 @@ TEST_P(BackwardKernels, SiluMulKeepsNaN) {
   gate_up.set(3, std::numeric_limits<float>::quiet_NaN());
   Buffer grad_out = Buffer::random(16, dtype(), 5);
   Buffer gradient(32, dtype());
-  silu_mul_backward_cpu({gate_up.data(), grad_out.data(), gradient.data(), 1, 16, dtype()}, isa());
+  machine().run(
+      SiluMulBackwardArgs{gate_up.data(), grad_out.data(), gradient.data(), 1, 16, dtype()});
   EXPECT_TRUE(std::isnan(gradient[3]));
   EXPECT_FALSE(std::isnan(gradient[4]));
 }
@@ -192,7 +202,7 @@ struct RopeCase {
         norm_of_q(values_of(q_norm)),
         norm_of_k(values_of(k_norm)) {}
 
-  void run(CpuIsa isa) {
+  void run(const KernelMachine& machine) {
     RopeBackwardArgs args;
     args.grad_q = grad_q.floats();
     args.grad_k = grad_k.floats();
@@ -212,7 +222,7 @@ struct RopeCase {
     args.head_dim = static_cast<std::int64_t>(dim);
     args.eps = 1e-5F;
     args.dtype = dtype;
-    rope_backward_cpu(args, isa);
+    machine.run(args);
   }
 
   double loss() const {
@@ -262,7 +272,7 @@ TEST_P(BackwardKernels, RopeHasTheSlopesOfItsLoss) {
   for (std::size_t dim : {2, 10, 32, 34, 64}) {
     for (bool has_norm : {false, true}) {
       RopeCase rope(dim, dtype(), has_norm);
-      rope.run(isa());
+      rope.run(machine());
       auto loss = [&] { return rope.loss(); };
       for (std::size_t i = 0; i < rope.x.size(); ++i) {
         ASSERT_TRUE(is_near(rope.grad_qkv[i], derivative(loss, rope.x[i]), dtype()))
@@ -276,7 +286,7 @@ TEST_P(BackwardKernels, RopeAddsTheGradientsOfItsNorms) {
   RopeCase rope(34, dtype(), true);
   Buffer q_before = rope.grad_q_norm;
   Buffer k_before = rope.grad_k_norm;
-  rope.run(isa());
+  rope.run(machine());
   auto loss = [&] { return rope.loss(); };
   for (std::size_t i = 0; i < rope.dim; ++i) {
     double for_q = q_before[i] + derivative(loss, rope.norm_of_q[i]);

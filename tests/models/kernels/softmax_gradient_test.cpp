@@ -4,15 +4,13 @@
 #include <cmath>
 #include <limits>
 
-#include "models/kernels/log_softmax.h"
-#include "models/kernels/softmax_gradient.h"
-#include "tests/models/engine/kernel_case.h"
+#include "tests/models/kernels/kernel_machine.h"
 
 namespace midpo {
 namespace {
 
-class SoftmaxGradient : public KernelCase {};
-INSTANTIATE_TEST_SUITE_P(All, SoftmaxGradient, all_kernel_cases(), kernel_case_name);
+class SoftmaxGradient : public MachineCase {};
+INSTANTIATE_TEST_SUITE_P(All, SoftmaxGradient, all_machine_cases(), machine_case_name);
 
 constexpr std::size_t kVocabs[] = {1, 5, 16, 63, 64, 65, 1000, 32003};
 constexpr std::size_t kRows = 2;
@@ -31,10 +29,10 @@ struct LogitsCase {
         logits(Buffer::random(kRows * size, type, 1, 4.0F)),
         tokens{0, static_cast<std::int32_t>(size) - 1} {}
 
-  void run(CpuIsa isa, bool has_weights = true) {
-    softmax_gradient_cpu({logits.data(), tokens.data(), has_weights ? weights.data() : nullptr,
-                          log_probs.data(), kRows, static_cast<std::int64_t>(vocab), dtype},
-                         isa);
+  void run(const KernelMachine& machine, bool has_weights = true) {
+    machine.run(SoftmaxGradientArgs{logits.data(), tokens.data(),
+                                    has_weights ? weights.data() : nullptr, log_probs.data(), kRows,
+                                    static_cast<std::int64_t>(vocab), dtype});
   }
 
   double normalizer(std::size_t row) const {
@@ -48,7 +46,7 @@ TEST_P(SoftmaxGradient, EqualsItsDefinition) {
   for (std::size_t vocab : kVocabs) {
     LogitsCase after(vocab, dtype());
     LogitsCase before = after;
-    after.run(isa());
+    after.run(machine());
     for (std::size_t row = 0; row < kRows; ++row) {
       double normalizer = before.normalizer(row);
       auto token = static_cast<std::size_t>(before.tokens[row]);
@@ -66,7 +64,7 @@ TEST_P(SoftmaxGradient, EqualsItsDefinition) {
 TEST_P(SoftmaxGradient, GradientsAreRelativelyExact) {
   LogitsCase after(1000, dtype());
   LogitsCase before = after;
-  after.run(isa());
+  after.run(machine());
   double tolerated = dtype() == DType::kFloat32 ? 1e-5 : 4e-3;
   for (std::size_t i = 1; i < 1000; ++i) {
     double wanted = -0.75 * std::exp(before.logits[i] - before.normalizer(0));
@@ -78,9 +76,9 @@ TEST_P(SoftmaxGradient, LogProbsHaveTheBitsOfLogSoftmax) {
   LogitsCase softmax(1003, dtype());
   std::vector<LogProbTarget> targets{{0, softmax.tokens[0]}, {1, softmax.tokens[1]}};
   std::vector<float> log_probs(kRows);
-  log_softmax_cpu({softmax.logits.data(), 1003, targets.data(), kRows, log_probs.data(), dtype()},
-                  isa());
-  softmax.run(isa());
+  machine().run(LogSoftmaxArgs{softmax.logits.data(), 1003, targets.data(), kRows, log_probs.data(),
+                               dtype()});
+  softmax.run(machine());
   EXPECT_EQ(softmax.log_probs, log_probs);
 }
 
@@ -88,15 +86,15 @@ TEST_P(SoftmaxGradient, WithoutWeightsIsOfWeightOne) {
   LogitsCase without(100, dtype());
   LogitsCase ones = without;
   ones.weights = {1.0F, 1.0F};
-  ones.run(isa());
-  without.run(isa(), false);
+  ones.run(machine());
+  without.run(machine(), false);
   EXPECT_TRUE(without.logits == ones.logits);
 }
 
 TEST_P(SoftmaxGradient, NaNReachesTheLogProb) {
   LogitsCase spoilt(100, dtype());
   spoilt.logits.set(50, std::numeric_limits<float>::quiet_NaN());
-  spoilt.run(isa());
+  spoilt.run(machine());
   EXPECT_TRUE(std::isnan(spoilt.log_probs[0]));
   EXPECT_FALSE(std::isnan(spoilt.log_probs[1]));
 }
