@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <thread>
 
 #include "actors/pipeline/version_companions.h"
 #include "runtime/core/error.h"
@@ -185,6 +186,38 @@ TEST_F(ExpertVersionsTest, TheRouterRefusesWeightsThatHaveChanged) {
     EXPECT_EQ(error.code(), ErrorCode::kStalePolicy);
     EXPECT_THAT(error.what(), HasSubstr("helpfulness/version-2"));
   }
+}
+
+/// What a learner's thread does between its steps. @return the figures of each.
+std::vector<std::vector<NamedNumber>> pass_all_steps(StepCompanion& companion, Learner& learner,
+                                                     std::uint64_t num_steps) {
+  std::vector<std::vector<NamedNumber>> figures;
+  for (std::uint64_t step = 0; step <= num_steps; ++step) {
+    const StepPlace place{step, num_steps};
+    companion.arrive(learner, place);
+    while (companion.wait(place)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    figures.push_back(companion.depart(learner, place));
+  }
+  return figures;
+}
+
+TEST_F(ExpertVersionsTest, ServesExpertsAndRouterOnThreadsOfTheirOwn) {
+  const auto versions = open(1);
+  std::vector<std::future<void>> experts;
+  for (std::size_t i = 0; i < kNumExperts; ++i) {
+    experts.push_back(std::async(std::launch::async, [&, i] {
+      const auto expert = make_expert();
+      pass_all_steps(*make_publisher(versions, i), *expert, schedule().publishers()[i].steps);
+    }));
+  }
+  versions->note_ranked();
+  ASSERT_TRUE(versions->wait_for_start());
+  const auto router = make_router();
+  const auto figures = pass_all_steps(*make_follower(versions), *router, 9);
+  for (std::future<void>& expert : experts) expert.get();
+  EXPECT_EQ(figures.front()[0].value, 2.0);
+  EXPECT_EQ(figures.back()[0].value, 4.0);
+  EXPECT_LE(versions->max_staleness_seen(), 1U);
 }
 
 }  // namespace
