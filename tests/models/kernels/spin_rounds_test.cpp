@@ -34,7 +34,7 @@ TEST(SpinRounds, HandOverPlainMemoryFromRoundToRound) {
   constexpr int kSize = 3;
   std::vector<int> values(kSize, 0);
   Rounds rounds(kSize);
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 500; ++round) {
     // Each member goes on with what another one has left, which none of them guards.
     rounds.run(
         [&](int member) { values[static_cast<std::size_t>((member + round) % kSize)] += 1; });
