@@ -12,6 +12,7 @@ namespace {
 
 std::atomic<bool> g_stop_requested{false};
 std::atomic<std::uint64_t> g_reports_requested{0};
+std::atomic<std::uint64_t> g_reloads_requested{0};
 static_assert(std::atomic<bool>::is_always_lock_free &&
                   std::atomic<std::uint64_t>::is_always_lock_free,
               "read and written in a signal handler");
@@ -21,30 +22,40 @@ void on_signal(int signal_number) {
 }
 
 void on_report_signal(int) { ++g_reports_requested; }
+void on_reload_signal(int) { ++g_reloads_requested; }
+
+void install(int signal_number, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  sigaction(signal_number, &action, nullptr);
+}
+
+bool has_grown(const std::atomic<std::uint64_t>& requests, std::uint64_t& num_seen) {
+  const std::uint64_t num_before = std::exchange(num_seen, requests.load());
+  return num_seen != num_before;
+}
 
 }  // namespace
 
 void install_stop_signals() {
-  struct sigaction action {};
-  action.sa_handler = &on_signal;
-  sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  action.sa_handler = &on_report_signal;
-  sigaction(SIGUSR1, &action, nullptr);
+  install(SIGINT, &on_signal);
+  install(SIGTERM, &on_signal);
+  install(SIGUSR1, &on_report_signal);
   // A file size limit is an error of write(), to be named and resumed from, not a death.
   std::signal(SIGXFSZ, SIG_IGN);
 }
+
+void install_reload_signal() { install(SIGHUP, &on_reload_signal); }
 
 bool stop_requested() { return g_stop_requested.load(); }
 
 ReportRequests::ReportRequests() : num_seen_(g_reports_requested.load()) {}
 
-bool ReportRequests::take() {
-  const std::uint64_t num_before = std::exchange(num_seen_, g_reports_requested.load());
-  return num_seen_ != num_before;
-}
+bool ReportRequests::take() { return has_grown(g_reports_requested, num_seen_); }
+
+bool ReloadRequests::take() { return has_grown(g_reloads_requested, num_seen_); }
 
 void request_stop() { g_stop_requested.store(true); }
 

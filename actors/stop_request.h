@@ -9,6 +9,10 @@ namespace midpo {
 /// process at once (exit status 130, 143). SIGUSR1 asks for a report.
 void install_stop_signals();
 
+/// From now on SIGHUP, too, asks for something and ends nothing: a job that listens reads its list
+/// of keys again.
+void install_reload_signal();
+
 /// Whether a stop was asked for.
 bool stop_requested();
 
@@ -24,6 +28,16 @@ class ReportRequests {
 
  private:
   std::uint64_t num_seen_;
+};
+
+/// The same for SIGHUP, from the start of the process on: what was asked for before anybody could
+/// do it is done then.
+class ReloadRequests {
+ public:
+  bool take();
+
+ private:
+  std::uint64_t num_seen_ = 0;
 };
 
 }  // namespace midpo

@@ -26,6 +26,7 @@ class WorkerCommand : public Command {
   int run() override {
     const WorkerConfig config = make_worker_config(arguments_);
     install_stop_signals();
+    install_reload_signal();
     run_worker(config, load_engines());
     return 0;
   }

@@ -6,6 +6,7 @@
 
 #include "actors/error_boundary.h"
 #include "actors/remote/bridge_welcome.h"
+#include "actors/remote/key_list.h"
 #include "actors/remote/remote_job.h"
 #include "runtime/flow/part_desk.h"
 #include "runtime/observe/log.h"
@@ -126,6 +127,7 @@ std::string text_of(const std::vector<std::string>& roles) {
 
 void note(Pointer self, const WorkerJoined& joined) {
   self->state.desks[joined.worker].name = joined.hello.name;
+  log_withheld(joined);
   log::info("worker_joined", {{"worker", joined.hello.name},
                               {"host", joined.hello.host},
                               {"pid", joined.hello.pid},
@@ -277,7 +279,8 @@ void report(BridgeState& state) {
                       {"received", counters.received},
                       {"sent", counters.sent},
                       {"dropped", counters.dropped_in + counters.dropped_out},
-                      {"broken", state.num_broken}});
+                      {"broken", state.num_broken},
+                      {"forbidden", state.table->num_forbidden()}});
   for (const std::string& line : state.table->describe(now)) log::info("waits", {{"who", line}});
 }
 
@@ -294,6 +297,9 @@ void tick(Pointer self) {
   BridgeState& state = self->state;
   const auto now = Clock::now();
   if (!state.endpoint) listen(self);
+  if (state.reloads.take() && reload_keys(state.job->remote->server)) {
+    note_all(self, state.table->review_rights());
+  }
   note_all(self, state.table->tick(now));
   flush(self);
   const bool is_late = state.stop_by && now >= *state.stop_by;

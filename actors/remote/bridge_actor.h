@@ -11,6 +11,7 @@
 #include "actors/job.h"
 #include "actors/remote/bridge_messages.h"
 #include "actors/remote/test_faults.h"
+#include "actors/stop_request.h"
 #include "runtime/transport/server_endpoint.h"
 #include "runtime/transport/worker_table.h"
 
@@ -46,6 +47,7 @@ struct BridgeState {
   std::shared_ptr<std::atomic<std::size_t>> num_arrived =
       std::make_shared<std::atomic<std::size_t>>(0);  ///< not handled yet
   std::uint64_t num_broken = 0;                       ///< messages that could not be read
+  ReloadRequests reloads;
   bool is_dismissed = false;
   std::optional<Clock::time_point> stop_by;  ///< stopping: what was sent last has so long
   std::unique_ptr<ServerEndpoint> endpoint;  ///< last: its thread ends before the rest does

@@ -2,6 +2,7 @@
 #include "actors/remote/bridge_welcome.h"
 
 #include "actors/model_options.h"
+#include "actors/remote/key_list.h"
 #include "actors/remote/remote_job.h"
 #include "runtime/transport/worker_roles.h"
 
@@ -33,6 +34,7 @@ WorkerTableOptions table_options(const ScoringJob& job) {
   options.welcome = make_welcome(job);
   options.numerics = options.welcome.models.front().numerics;
   options.max_credits = 1024;
+  options.rights_of = rights_in(job.remote->server);
   return options;
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "actors/remote/key_list.h"
 #include "runtime/core/error.h"
 #include "runtime/observe/log.h"
 #include "runtime/transport/worker_roles.h"
@@ -22,12 +23,14 @@ WorkerTableOptions table_options(const RemoteJob& remote) {
   options.job = remote.id;
   options.epoch = remote.epoch;
   options.welcome.roles = {std::string(worker_role::kRank)};
+  options.rights_of = rights_in(remote.server);
   return options;
 }
 
 }  // namespace
 
-RankRecruiter::RankRecruiter(const RemoteJob& remote) : table_(table_options(remote)) {
+RankRecruiter::RankRecruiter(const RemoteJob& remote)
+    : server_(remote.server), table_(table_options(remote)) {
   const auto arrival = [this](const std::string& peer, std::vector<Frame> wire) {
     const std::lock_guard lock(mutex_);
     if (arrived_.size() < kMaxArrived) arrived_.emplace_back(peer, std::move(wire));
@@ -86,6 +89,7 @@ void RankRecruiter::run() {
 bool RankRecruiter::step(std::deque<std::pair<std::string, std::vector<Frame>>> arrived) {
   for (const auto& [peer, wire] : arrived) receive(peer, wire);
   const auto now = Clock::now();
+  if (reloads_.take() && reload_keys(server_)) note_all(table_.review_rights());
   note_all(table_.tick(now));
   hand_out();
   for (auto& [peer, message] : table_.due(now)) endpoint_->send(peer, encode(message));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "actors/remote/remote_job.h"
+#include "actors/stop_request.h"
 #include "runtime/transport/server_endpoint.h"
 #include "runtime/transport/worker_table.h"
 
@@ -64,6 +65,8 @@ class RankRecruiter {
   std::condition_variable changed_;
   std::deque<std::pair<std::string, std::vector<Frame>>> arrived_;
   std::deque<RankTask> wanted_;
+  ServerOptions server_;
+  ReloadRequests reloads_;
   WorkerTable table_;
   std::map<WorkerId, std::string> names_;
   std::vector<WorkerId> ready_;

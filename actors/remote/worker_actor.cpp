@@ -123,11 +123,10 @@ std::vector<std::string> shared_roles(const WorkerState& state) {
   return roles;
 }
 
-/// A job that only wants ranks is beginning: those of its life before are about to end.
+/// A job that only wants ranks (it has no models) is beginning: those of its life before are about
+/// to end.
 bool waits_for_ranks(WorkerState& state) {
-  const std::vector<std::string> roles = shared_roles(state);
-  const bool is_only_rank = roles.size() == 1 && roles.front() == worker_role::kRank;
-  return is_only_rank && state.offer->welcome.roles.size() == 1 && state.ranks.is_any_running();
+  return state.offer->welcome.models.empty() && state.ranks.is_any_running();
 }
 
 /// Ready if what is loaded is what is wanted; else the loader begins, once at a time. Lanes that
@@ -150,7 +149,7 @@ void take_offer(Pointer self) {
 }
 
 void note(Pointer self, const JobOffered& offer) {
-  log::info("joined", {{"job", offer.job}});
+  log::info("joined", {{"job", offer.job}, {"roles", role_list(offer.welcome.roles)}});
   WorkerState& state = self->state;
   state.offer = offer;
   state.is_ready = false;
@@ -314,6 +313,7 @@ void tick(Pointer self) {
   note_ended_ranks(state);
   take_offer(self);
   if (state.reports.take()) report(state);
+  if (state.hangups.take()) log::info("hangup_ignored", {{"advice", "SIGTERM stops a worker"}});
   if (stop_requested()) begin_leaving(self, std::nullopt);
   check_patience(self);
   leave_if_idle(self);

@@ -32,6 +32,7 @@ struct WorkerState {
   std::shared_ptr<std::atomic<bool>> is_void = std::make_shared<std::atomic<bool>>(false);
   bool is_loading = false;
   ReportRequests reports;
+  ReloadRequests hangups;
   bool is_ready = false;  ///< for the present session
 
   LoaderActor loader;

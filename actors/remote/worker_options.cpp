@@ -3,8 +3,6 @@
 
 #include <unistd.h>
 
-#include <sstream>
-
 #include "actors/model_options.h"
 #include "runtime/core/error.h"
 #include "runtime/observe/log.h"
@@ -25,22 +23,6 @@ std::pair<std::string, std::string> parse_mapping(const std::string& text) {
   require(is_mapping, ErrorCode::kConfig,
           "model_map is '" + text + "', must be FROM=TO: the coordinator's path, and this host's");
   return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
-/// "scorer,generator" -> one entry each, in the order of the list of roles.
-std::vector<std::string> parse_roles(const std::string& text) {
-  std::vector<std::string> roles;
-  std::istringstream entries(text);
-  for (std::string entry; std::getline(entries, entry, ',');) {
-    const bool is_known = entry == worker_role::kScorer || entry == worker_role::kGenerator ||
-                          entry == worker_role::kRank;
-    require(
-        is_known && !has_role(roles, entry), ErrorCode::kConfig,
-        "roles is '" + text + "', must be some of scorer, generator and learner-rank, each once");
-    roles.push_back(entry);
-  }
-  require(!roles.empty(), ErrorCode::kConfig, "roles is empty: the worker would do nothing");
-  return roles;
 }
 
 }  // namespace
@@ -88,7 +70,7 @@ WorkerConfig make_worker_config(const WorkerArguments& arguments) {
   ComputeConfig compute;
   compute.device = arguments.device;
   config.devices = device_list(compute);
-  config.roles = parse_roles(arguments.roles);
+  config.roles = parse_worker_roles(arguments.roles, "roles");
   const std::size_t automatic = arguments.device == "cpu" ? num_cores() : 2 * config.devices.size();
   config.num_lanes = static_cast<std::uint32_t>(
       arguments.threads > 0 ? static_cast<std::size_t>(arguments.threads) : automatic);

@@ -7,9 +7,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include <fstream>
 #include <sstream>
-#include <vector>
 
 #include "runtime/core/error.h"
 #include "runtime/core/posix_file.h"
@@ -77,36 +75,6 @@ std::string read_private_file(const std::string& path) {
   return text;
 }
 
-struct NamedKey {
-  PublicKey key;
-  std::string name;
-};
-
-NamedKey parse_public_line(const std::string& line, const std::string& place) {
-  std::istringstream words(line);
-  std::string digits, name;
-  words >> digits >> name;
-  const auto bytes = from_hex(digits);
-  if (!bytes) {
-    throw Error(ErrorCode::kConfig, place + ": is no public key; a line is 64 hex digits and a " +
-                                        "name, as in the NAME.pub of midpo keygen");
-  }
-  return {{*bytes}, name.empty() ? digits.substr(0, 8) : name};
-}
-
-std::vector<NamedKey> read_public_lines(const std::string& path) {
-  std::ifstream file(path);
-  require(file.good(), ErrorCode::kConfig, path + ": cannot be read");
-  std::vector<NamedKey> keys;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    if (line.empty() || line.front() == '#') continue;
-    keys.push_back(parse_public_line(line, path + ":" + std::to_string(number)));
-  }
-  require(!keys.empty(), ErrorCode::kConfig, path + ": holds no public key");
-  return keys;
-}
-
 }  // namespace
 
 std::string PublicKey::hex() const { return to_hex(bytes); }
@@ -148,23 +116,10 @@ KeyPair read_secret_key(const std::string& path) {
   return {{from_z85(public_text)}, SecretKey(*bytes)};
 }
 
-PublicKey read_public_key(const std::string& path) {
-  const std::vector<NamedKey> keys = read_public_lines(path);
-  require(keys.size() == 1, ErrorCode::kConfig,
-          path + ": holds " + std::to_string(keys.size()) + " keys, must hold one");
-  return keys.front().key;
-}
-
-AllowList AllowList::read(const std::string& path) {
-  AllowList list;
-  for (const NamedKey& entry : read_public_lines(path)) list.add(entry.key, entry.name);
-  return list;
-}
-
-std::optional<std::string> AllowList::name_of(const PublicKey& key) const {
-  const auto found = names_.find(key);
-  if (found == names_.end()) return std::nullopt;
-  return found->second;
+std::optional<PublicKey> parse_public_key(std::string_view hex) {
+  const auto bytes = from_hex(hex);
+  if (!bytes) return std::nullopt;
+  return PublicKey{*bytes};
 }
 
 }  // namespace midpo

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys of CURVE, the encryption and authentication of ZeroMQ: who may join a run is a list of
-// public keys in a file.
+// Keys of CURVE, the encryption and authentication of ZeroMQ.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace midpo {
 
@@ -47,24 +46,7 @@ void write_key_files(const KeyPair& pair, const std::string& name);
 /// than its owner may read or write it, or if it holds anything else.
 KeyPair read_secret_key(const std::string& path);
 
-/// Reads a .pub file: one key. @throws Error(kConfig) naming file and line.
-PublicKey read_public_key(const std::string& path);
-
-/// Public keys and whom they stand for.
-class AllowList {
- public:
-  AllowList() = default;
-
-  /// Lines as in .pub files (`cat *.pub > FILE` makes one); empty lines and '#' lines are skipped.
-  /// @throws Error(kConfig) naming file and line, or if there is no key.
-  static AllowList read(const std::string& path);
-
-  void add(const PublicKey& key, const std::string& name) { names_[key] = name; }
-  std::optional<std::string> name_of(const PublicKey& key) const;
-  std::size_t size() const { return names_.size(); }
-
- private:
-  std::map<PublicKey, std::string> names_;
-};
+/// 64 hex digits, or nothing that is a key.
+std::optional<PublicKey> parse_public_key(std::string_view hex);
 
 }  // namespace midpo

@@ -5,11 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "runtime/transport/curve_keys.h"
+#include "runtime/transport/allow_list.h"
 #include "runtime/transport/envelope.h"
 
 namespace midpo {
@@ -33,7 +34,7 @@ using TransportNotice = std::function<void(const std::string& text)>;
 struct ServerOptions {
   std::string address;  ///< tcp://HOST:PORT; port 0: any free one
   std::optional<KeyPair> keys;
-  AllowList allowed;  ///< with keys: who may connect
+  std::shared_ptr<AllowedKeys> allowed;  ///< with keys: who may connect, as the list is now
   bool allows_plaintext = false;
   EndpointLimits limits;
   TransportNotice notice;

@@ -50,7 +50,7 @@ struct RemoteModel {
 /// The job that the worker joins. Tasks carry token ids: no tokenizer is needed.
 struct Welcome {
   static constexpr MessageKind kKind = MessageKind::kWelcome;
-  std::vector<std::string> roles = {"scorer"};  ///< that the job has work for
+  std::vector<std::string> roles = {"scorer"};  ///< with work that this worker may do
   std::vector<RemoteModel> models;
   std::uint32_t heartbeat_ms = 1000;   ///< both sides are heard at least this often
   std::uint32_t dead_after_ms = 3000;  ///< of silence

@@ -9,6 +9,7 @@
 #include "runtime/core/error.h"
 #include "runtime/transport/io_counters.h"
 #include "runtime/transport/outbox.h"
+#include "runtime/transport/peer_name.h"
 #include "runtime/transport/rare_notice.h"
 #include "runtime/transport/tcp_address.h"
 #include "runtime/transport/zap_handler.h"
@@ -48,6 +49,7 @@ class ServerEndpoint::Loop {
   void serve_handshakes(Clock::time_point now);
   void read_events(Clock::time_point now);
   void receive(Clock::time_point now);
+  std::string name_of_sender(const std::vector<Frame>& frames, const std::string& key) const;
   bool admit(const std::string& peer, Clock::time_point now);
   void send_all();
   void tick(Clock::time_point now);
@@ -56,6 +58,7 @@ class ServerEndpoint::Loop {
   Arrival arrival_;
   RareNotice notice_;
   TransportNotice warn_;
+  bool has_keys_;
   bool is_insecure_;
   IoCounters counters_;
   Outbox outbox_;
@@ -74,14 +77,15 @@ ServerEndpoint::Loop::Loop(const ServerOptions& options, Arrival arrival)
       arrival_(std::move(arrival)),
       notice_(options.notice),
       warn_(options.notice),
+      has_keys_(options.keys.has_value()),
       is_insecure_(!options.keys && !parse_tcp_address(options.address).is_loopback),
       outbox_(options.limits.outbox),
-      zap_(context_, options.allowed, options.keys.has_value()),
+      zap_(context_, options.keys ? options.allowed : nullptr),
       router_(make_router(options)),
       monitor_(context_, router_, kEvents) {
   const TcpAddress address = parse_tcp_address(options.address);
   check_may_bind(address, options.keys.has_value(), options.allows_plaintext);
-  require(!options.keys || options.allowed.size() > 0, ErrorCode::kConfig,
+  require(!options.keys || options.allowed, ErrorCode::kConfig,
           "a server with a key needs a list of allowed keys, or nobody could connect");
   bind(address);
   thread_ = std::thread([this] { run(); });
@@ -160,13 +164,11 @@ void ServerEndpoint::Loop::read_events(Clock::time_point now) {
 
 void ServerEndpoint::Loop::receive(Clock::time_point now) {
   for (int i = 0; i < kReadsInARow; ++i) {
-    auto frames = receive_frames(router_, limits_.max_frames + 1);
+    std::string key;
+    auto frames = receive_frames(router_, limits_.max_frames + 1, &key);
     if (!frames) return;
-    const bool is_whole = frames->size() > 1;
-    const std::string peer = is_whole ? std::string(reinterpret_cast<char*>(frames->front().data()),
-                                                    frames->front().size())
-                                      : "";
-    if (!is_whole || !admit(peer, now)) {
+    const std::string peer = name_of_sender(*frames, key);
+    if (peer.empty() || !admit(peer, now)) {
       counters_.add(&EndpointCounters::dropped_in);
       continue;
     }
@@ -174,6 +176,14 @@ void ServerEndpoint::Loop::receive(Clock::time_point now) {
     counters_.add(&EndpointCounters::received);
     arrival_(peer, std::move(*frames));
   }
+}
+
+/// Empty for a message that is no message.
+std::string ServerEndpoint::Loop::name_of_sender(const std::vector<Frame>& frames,
+                                                 const std::string& key) const {
+  if (frames.size() < 2 || key.empty() == has_keys_) return "";
+  const Frame& chosen = frames.front();
+  return peer_name(key, {reinterpret_cast<const char*>(chosen.data()), chosen.size()});
 }
 
 bool ServerEndpoint::Loop::admit(const std::string& peer, Clock::time_point now) {
@@ -189,7 +199,8 @@ bool ServerEndpoint::Loop::admit(const std::string& peer, Clock::time_point now)
 
 void ServerEndpoint::Loop::send_all() {
   for (const Outgoing& message : outbox_.take()) {
-    const SendOutcome outcome = send_frames(router_, &message.peer, message.wire);
+    const std::string chosen = message.peer.substr(has_keys_ ? kKeyPrefix : 0);
+    const SendOutcome outcome = send_frames(router_, &chosen, message.wire);
     if (outcome == SendOutcome::kGone) last_heard_.erase(message.peer);
     counters_.add(outcome == SendOutcome::kSent ? &EndpointCounters::sent
                                                 : &EndpointCounters::dropped_out);

@@ -15,7 +15,7 @@ namespace midpo {
 class ServerEndpoint {
  public:
   /// Called on the I/O thread, which it must not keep; `peer` names a process, over all its
-  /// connections.
+  /// connections, and the key it has proven (peer_name.h).
   using Arrival = std::function<void(const std::string& peer, std::vector<Frame> wire)>;
 
   /// Listens when it returns. @throws Error kConfig for an address that may not be bound (see

@@ -7,12 +7,6 @@
 namespace midpo {
 namespace {
 
-std::string list(const std::vector<std::string>& roles) {
-  std::string text;
-  for (const std::string& role : roles) text += (text.empty() ? "" : " or ") + role;
-  return text.empty() ? "nothing" : text;
-}
-
 std::optional<std::string> objection_to(const Ready::Loaded& loaded, const RemoteModel& wanted,
                                         bool allows_mixed) {
   if (loaded.content != wanted.content) {
@@ -36,17 +30,29 @@ std::optional<std::string> objection_to(const Hello& hello, const std::string& n
          "workers";
 }
 
-std::vector<std::string> shared_roles(const Hello& hello, const std::vector<std::string>& roles) {
+std::vector<std::string> shared_roles(const std::vector<std::string>& wanted,
+                                      const std::vector<std::string>& offered) {
   std::vector<std::string> shared;
-  std::ranges::copy_if(roles, std::back_inserter(shared),
-                       [&](const std::string& role) { return has_role(hello.roles, role); });
+  std::ranges::copy_if(wanted, std::back_inserter(shared),
+                       [&](const std::string& role) { return has_role(offered, role); });
   return shared;
 }
 
-std::optional<std::string> objection_to(const Hello& hello, const std::vector<std::string>& roles) {
-  if (!shared_roles(hello, roles).empty()) return std::nullopt;
-  return "the job has work for a " + list(roles) + ", and worker " + hello.name +
-         " offers to be a " + list(hello.roles) + "; give it other --roles";
+std::optional<std::string> objection_to(const Hello& hello, const std::vector<std::string>& roles,
+                                        const std::optional<KeyRights>& rights) {
+  if (!rights) {
+    return "the key of worker " + hello.name +
+           " is not on the job's list of allowed keys; add its NAME.pub there";
+  }
+  const std::vector<std::string> offered = shared_roles(roles, hello.roles);
+  if (offered.empty()) {
+    return "the job has work for a " + role_list(roles) + ", and worker " + hello.name +
+           " offers to be a " + role_list(hello.roles) + "; give it other --roles";
+  }
+  if (!shared_roles(offered, rights->roles).empty()) return std::nullopt;
+  return "worker " + hello.name + " offers to be a " + role_list(offered) + ", and its key " +
+         rights->name + " may only be a " + role_list(rights->roles) +
+         "; change its line in the job's list of allowed keys, or give the worker other --roles";
 }
 
 std::optional<std::string> objection_to(const Ready& ready, const std::vector<std::string>& roles,

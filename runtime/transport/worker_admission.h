@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/transport/key_rights.h"
 #include "runtime/transport/message_bodies.h"
-#include "runtime/transport/worker_roles.h"
 
 namespace midpo {
 
@@ -14,11 +14,16 @@ namespace midpo {
 /// may.
 std::optional<std::string> objection_to(const Hello& hello, const std::string& numerics);
 
-/// Why it may not join a job that has work for these roles: it offers none of them.
-std::optional<std::string> objection_to(const Hello& hello, const std::vector<std::string>& roles);
+/// Those of `wanted` that are offered, too.
+std::vector<std::string> shared_roles(const std::vector<std::string>& wanted,
+                                      const std::vector<std::string>& offered);
 
-/// The roles that the worker offers and the job has work for.
-std::vector<std::string> shared_roles(const Hello& hello, const std::vector<std::string>& roles);
+/// Why it may not join a job that has work for these roles: it offers none of them, or none that
+/// its key may have. Its other roles are withheld, and the worker joins: a default worker offers
+/// all, so that the list alone can say what each host does. @param rights  nothing: the key is not
+/// on the list.
+std::optional<std::string> objection_to(const Hello& hello, const std::vector<std::string>& roles,
+                                        const std::optional<KeyRights>& rights);
 
 /// Why a worker that has loaded the models of its roles may not compute for the job that has these.
 std::optional<std::string> objection_to(const Ready& ready, const std::vector<std::string>& roles,

@@ -62,7 +62,7 @@ std::optional<std::string> WorkerTable::objection(const PeerId& peer, const Hell
     return "the job has its " + std::to_string(options_.max_workers) +
            " workers; more are not allowed";
   }
-  if (auto reason = objection_to(hello, options_.welcome.roles)) return reason;
+  if (auto reason = objection_to(hello, options_.welcome.roles, rights_of(peer))) return reason;
   return options_.allows_mixed ? std::nullopt : objection_to(hello, options_.numerics);
 }
 
@@ -80,16 +80,20 @@ bool WorkerTable::open(const PeerId& peer, const Message& message, Clock::time_p
   }
   suspect(deaths_.note_present(hello.name, hello.instance));
   const WorkerId worker = next_worker_++;
+  WorkerJoined joined = introduce(peer, hello);
+  joined.worker = worker;
   Session session{message.envelope.session,
                   worker,
                   hello,
                   ReliableLink(message.envelope.session, options_.link, now),
                   State::kLoading,
-                  shared_roles(hello, options_.welcome.roles),
+                  joined.roles,
                   WeightsDelivery(options_.weights)};
   session.link.set_job(options_.job, options_.epoch);
-  session.link.send(to_message(options_.welcome));
-  events_.push_back(WorkerJoined{worker, hello, session.roles});
+  Welcome welcome = options_.welcome;
+  welcome.roles = joined.roles;
+  session.link.send(to_message(welcome));
+  events_.push_back(std::move(joined));
   sessions_.emplace(peer, std::move(session));
   peer_of_.emplace(worker, peer);
   return true;
@@ -160,6 +164,10 @@ void WorkerTable::deliver(Sessions::iterator session, Message message, Clock::ti
 
 void WorkerTable::handle(Session& session, const Message& message) {
   const Envelope& envelope = message.envelope;
+  if (!may_send(envelope.kind, session.roles)) {
+    ++num_forbidden_;
+    return;
+  }
   switch (envelope.kind) {
     case MessageKind::kHello:
       return;  // open() has read it

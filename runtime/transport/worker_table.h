@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -13,6 +14,7 @@
 
 #include "runtime/transport/death_watch.h"
 #include "runtime/transport/held_tasks.h"
+#include "runtime/transport/key_rights.h"
 #include "runtime/transport/message_bodies.h"
 #include "runtime/transport/reliable_link.h"
 #include "runtime/transport/weights_stream.h"
@@ -35,6 +37,8 @@ struct WorkerTableOptions {
   std::uint32_t max_credits = 64;  ///< of one worker, of each kind
   WeightsLimits weights;
   std::chrono::seconds gone_after{30};  ///< a silent worker that stays away counts as dead
+  /// What a peer's key allows, now; nothing: its key is not listed. Null: everybody may be all.
+  std::function<std::optional<KeyRights>(const PeerId&)> rights_of;
   WorkerId first_worker = std::uint64_t{1} << 32;  ///< above the numbers of local workers
 };
 
@@ -42,7 +46,9 @@ struct WorkerTableOptions {
 struct WorkerJoined {  ///< it loads the models now
   WorkerId worker = 0;
   Hello hello;
-  std::vector<std::string> roles;  ///< that it offers and the job has work for
+  std::vector<std::string> roles;  ///< that it offers, its key may have and the job has work for
+  std::string key;                 ///< its name in the list; empty: no keys are asked for
+  std::vector<std::string> withheld = {};  ///< roles with work that it offers and its key lacks
 };
 struct WorkerRefused {
   PeerId peer;
@@ -132,6 +138,10 @@ class WorkerTable {
   /// WeightsConfirmed. Versions before `oldest` are not needed any more.
   void publish(std::shared_ptr<const WeightsVersion> version, std::uint64_t oldest);
 
+  /// What keys allow has changed: who may not join any more is refused, and who may be something
+  /// else than it is begins a new session.
+  std::vector<WorkerEvent> review_rights();
+
   /// The worker finishes what it holds and leaves (WorkerLost without tasks).
   void drain(WorkerId worker);
 
@@ -146,6 +156,8 @@ class WorkerTable {
   std::size_t num_workers() const { return sessions_.size(); }
   std::uint64_t num_stale() const { return num_stale_; }      ///< messages of ended sessions
   std::uint64_t num_unasked() const { return num_unasked_; }  ///< results nobody waited for
+  /// Messages of a role that their sender does not have: ignored.
+  std::uint64_t num_forbidden() const { return num_forbidden_; }
 
  private:
   enum class State { kLoading, kReady, kDraining };
@@ -165,7 +177,9 @@ class WorkerTable {
   };
   using Sessions = std::map<PeerId, Session>;
 
+  std::optional<KeyRights> rights_of(const PeerId& peer) const;
   std::optional<std::string> objection(const PeerId& peer, const Hello& hello) const;
+  WorkerJoined introduce(const PeerId& peer, const Hello& hello) const;
   bool is_stale(const Envelope& envelope) const;
   bool knows(const PeerId& peer, const Envelope& envelope) const;
   bool is_alive(const PeerId& peer, Clock::time_point now) const;
@@ -205,6 +219,7 @@ class WorkerTable {
   WorkerId next_worker_;
   std::uint64_t num_stale_ = 0;
   std::uint64_t num_unasked_ = 0;
+  std::uint64_t num_forbidden_ = 0;
 };
 
 }  // namespace midpo

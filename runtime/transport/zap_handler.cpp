@@ -25,8 +25,8 @@ struct ZapHandler::Request {
   std::string version, id, domain, peer_address, mechanism, credentials;
 };
 
-ZapHandler::ZapHandler(zmq::context_t& context, AllowList allowed, bool needs_key)
-    : socket_(context, zmq::socket_type::rep), allowed_(std::move(allowed)), needs_key_(needs_key) {
+ZapHandler::ZapHandler(zmq::context_t& context, std::shared_ptr<const AllowedKeys> allowed)
+    : socket_(context, zmq::socket_type::rep), allowed_(std::move(allowed)) {
   socket_.set(zmq::sockopt::linger, 0);
   socket_.bind("inproc://zeromq.zap.01");
 }
@@ -44,16 +44,22 @@ ZapHandler::Request ZapHandler::parse(const std::vector<std::string>& frames) co
   return request;
 }
 
-std::string ZapHandler::reason_to_refuse(const Request& request) const {
-  if (request.version != "1.0" || request.domain != kDomain) return "unknown request";
-  if (!needs_key_) return "";
+std::optional<PublicKey> ZapHandler::key_of(const Request& request) {
   PublicKey key;
   if (request.mechanism != "CURVE" || request.credentials.size() != key.bytes.size()) {
-    return "no key";
+    return std::nullopt;
   }
   std::ranges::copy(request.credentials, key.bytes.begin());
-  if (allowed_.name_of(key)) return "";
-  return "key " + key.hex() + " is not on the list of allowed keys";
+  return key;
+}
+
+std::string ZapHandler::reason_to_refuse(const Request& request) const {
+  if (request.version != "1.0" || request.domain != kDomain) return "unknown request";
+  if (!allowed_) return "";
+  const auto key = key_of(request);
+  if (!key) return "no key";
+  if (allowed_->find(*key)) return "";
+  return "key " + key->hex() + " is not on the list of allowed keys";
 }
 
 std::vector<ZapHandler::Refusal> ZapHandler::serve(bool is_full) {
@@ -68,9 +74,10 @@ std::vector<ZapHandler::Refusal> ZapHandler::serve(bool is_full) {
     if (status != "200") {
       refusals.push_back({request.peer_address, reason.empty() ? "too many peers" : reason});
     }
+    const auto key = key_of(request);
+    const std::string user = key ? key->hex() : "";
     std::vector<Frame> answer;
-    for (const auto& text :
-         {std::string("1.0"), request.id, status, reason, std::string(), std::string()}) {
+    for (const auto& text : {std::string("1.0"), request.id, status, reason, user, std::string()}) {
       answer.push_back(to_frame(text));
     }
     send_frames(socket_, nullptr, answer);

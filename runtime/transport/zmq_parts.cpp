@@ -13,14 +13,24 @@ Frame copy(const zmq::message_t& part) {
   return Frame(bytes, bytes + part.size());
 }
 
+/// What the ZapHandler has called the owner of the connection.
+std::string user_of(zmq::message_t& part) {
+  const char* user = zmq_msg_gets(part.handle(), "User-Id");
+  return user == nullptr ? "" : user;
+}
+
 }  // namespace
 
-std::optional<std::vector<Frame>> receive_frames(zmq::socket_t& socket, std::size_t max_frames) {
+std::optional<std::vector<Frame>> receive_frames(zmq::socket_t& socket, std::size_t max_frames,
+                                                 std::string* key) {
   std::vector<Frame> frames;
   std::size_t num_frames = 0;
   zmq::message_t part;
+  if (key != nullptr) key->clear();
   do {
     if (!socket.recv(part, zmq::recv_flags::dontwait)) return std::nullopt;
+    // The frame in front, the peer's name, is the library's own and may say nothing.
+    if (key != nullptr && key->empty()) *key = user_of(part);
     if (++num_frames <= max_frames) frames.push_back(copy(part));
   } while (part.more());
   if (num_frames > max_frames) frames.clear();

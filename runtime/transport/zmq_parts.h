@@ -12,8 +12,10 @@
 namespace midpo {
 
 /// All frames of one message that has arrived; nothing if none has. A message of more than
-/// `max_frames` frames is read to its end and comes back empty.
-std::optional<std::vector<Frame>> receive_frames(zmq::socket_t& socket, std::size_t max_frames);
+/// `max_frames` frames is read to its end and comes back empty. @param key  set to the proven key
+/// of who sent it, in hex; empty where no keys are asked for.
+std::optional<std::vector<Frame>> receive_frames(zmq::socket_t& socket, std::size_t max_frames,
+                                                 std::string* key = nullptr);
 
 enum class SendOutcome { kSent, kFull, kGone };
 

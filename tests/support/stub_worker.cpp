@@ -69,6 +69,7 @@ int run(const std::vector<std::string>& arguments) {
   table.integer("salt_offset", &config.salt_offset, 0, 100, "Other than 0: other models");
   if (!table.parse(arguments)) return 0;
   install_stop_signals();
+  install_reload_signal();
   run_worker(make_worker_config(config.worker), StubWorkerEngines(config));
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "runtime/transport/allow_list.h"
 #include "tests/support/error_text.h"
 #include "tests/support/temporary_folder.h"
 
@@ -64,38 +65,6 @@ TEST(CurveKeys, RefuseAPublicKeyAsASecretOne) {
   const std::string text =
       error_text(ErrorCode::kConfig, [&] { read_secret_key(folder.file("worker.pub")); });
   EXPECT_THAT(text, HasSubstr("is no secret key"));
-}
-
-TEST(AllowList, IsPublicKeyFilesOneAfterAnother) {
-  const TemporaryFolder folder;
-  const KeyPair one = generate_key_pair();
-  const KeyPair two = generate_key_pair();
-  write_key_files(one, folder.file("one"));
-  write_key_files(two, folder.file("two"));
-  const std::string list = "# the cluster\n\n" + folder.read("one.pub") + folder.read("two.pub");
-  const AllowList allowed = AllowList::read(folder.write("allowed", list));
-  EXPECT_EQ(allowed.size(), 2U);
-  EXPECT_EQ(allowed.name_of(one.public_key), "one");
-  EXPECT_EQ(allowed.name_of(two.public_key), "two");
-  EXPECT_EQ(allowed.name_of(generate_key_pair().public_key), std::nullopt);
-}
-
-TEST(AllowList, NamesTheLineItCannotRead) {
-  const TemporaryFolder folder;
-  const std::string good = generate_key_pair().public_key.hex();
-  for (const std::string& bad : {std::string("abc worker"), good.substr(1), good + "0", "g" + good,
-                                 std::string("midpo-secret-key ") + good}) {
-    const std::string path = folder.write("allowed", good + " one\n" + bad + "\n");
-    const std::string text = error_text(ErrorCode::kConfig, [&] { AllowList::read(path); });
-    EXPECT_THAT(text, HasSubstr("allowed:2"));
-  }
-}
-
-TEST(AllowList, RefusesAnEmptyFile) {
-  const TemporaryFolder folder;
-  const std::string path = folder.write("allowed", "# nobody\n");
-  EXPECT_THAT(error_text(ErrorCode::kConfig, [&] { AllowList::read(path); }),
-              HasSubstr("holds no public key"));
 }
 
 }  // namespace

@@ -10,9 +10,11 @@
 #include <thread>
 
 #include "runtime/transport/client_endpoint.h"
+#include "runtime/transport/peer_name.h"
 #include "runtime/transport/server_endpoint.h"
 #include "tests/runtime/transport/raw_peer.h"
 #include "tests/support/error_text.h"
+#include "tests/support/temporary_folder.h"
 
 namespace midpo {
 namespace {
@@ -51,6 +53,10 @@ class EchoServer {
         options, [this](const std::string& peer, std::vector<Frame> wire) {
           while (!is_ready_) std::this_thread::yield();
           ++num_arrived;
+          {
+            const std::lock_guard lock(mutex_);
+            last_peer_ = peer;
+          }
           endpoint_->send(peer, std::move(wire));
         });
     is_ready_ = true;
@@ -61,6 +67,10 @@ class EchoServer {
     const std::lock_guard lock(mutex_);
     return notices_;
   }
+  std::string last_peer() const {
+    const std::lock_guard lock(mutex_);
+    return last_peer_;
+  }
   ServerEndpoint& endpoint() { return *endpoint_; }
 
   std::atomic<int> num_arrived{0};
@@ -68,6 +78,7 @@ class EchoServer {
  private:
   mutable std::mutex mutex_;
   std::string notices_;
+  std::string last_peer_;
   std::atomic<bool> is_ready_{false};
   std::unique_ptr<ServerEndpoint> endpoint_;
 };
@@ -106,11 +117,13 @@ class Client {
 struct CurveWorld {
   KeyPair server = generate_key_pair();
   KeyPair worker = generate_key_pair();
+  TemporaryFolder folder;
 
+  std::string list(const std::string& line) const { return folder.write("allowed", line + "\n"); }
   ServerOptions server_options() const {
     ServerOptions options;
     options.keys = server;
-    options.allowed.add(worker.public_key, "worker");
+    options.allowed = std::make_shared<AllowedKeys>(list(worker.public_key.hex() + " worker"));
     return options;
   }
   ClientOptions::Keys worker_keys() const { return {worker, server.public_key}; }
@@ -169,6 +182,29 @@ TEST(CurveEndpoints, LetAListedKeyIn) {
   EchoServer server(world.server_options());
   Client client(server.address(), world.worker_keys());
   EXPECT_TRUE(client.is_served("hello"));
+}
+
+TEST(CurveEndpoints, NameAPeerByTheKeyItHasProven) {
+  const CurveWorld world;
+  EchoServer server(world.server_options());
+  Client client(server.address(), world.worker_keys());
+  ASSERT_TRUE(client.is_served("hello"));
+  EXPECT_EQ(key_of_peer(server.last_peer()), world.worker.public_key);
+}
+
+TEST(CurveEndpoints, FollowTheListAsItIsReadAgain) {
+  const CurveWorld world;
+  const ServerOptions options = world.server_options();
+  EchoServer server(options);
+  const KeyPair other = generate_key_pair();
+  world.list(other.public_key.hex() + " other");
+  Client early(server.address(), ClientOptions::Keys{other, world.server.public_key});
+  EXPECT_FALSE(early.is_served("too early", 300ms));
+  options.allowed->reload();
+  Client listed(server.address(), ClientOptions::Keys{other, world.server.public_key});
+  EXPECT_TRUE(listed.is_served("hello"));
+  Client removed(server.address(), world.worker_keys());
+  EXPECT_FALSE(removed.is_served("too late", 300ms));
 }
 
 TEST(CurveEndpoints, RefuseAnUnknownKeyAndServeTheKnownOne) {
