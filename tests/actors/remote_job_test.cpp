@@ -3,12 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <deque>
 #include <future>
+#include <memory>
+#include <mutex>
 #include <random>
+#include <thread>
 
 #include "actors/rank_run.h"
 #include "actors/remote/worker_actor.h"
 #include "runtime/core/error.h"
+#include "runtime/transport/server_endpoint.h"
+#include "runtime/transport/worker_table.h"
 #include "tests/support/stub_engines.h"
 #include "tests/support/temporary_folder.h"
 
@@ -133,6 +140,113 @@ TEST_F(RemoteJobTest, AWorkerGivesUpWithoutACoordinator) {
     EXPECT_EQ(error.code(), ErrorCode::kTransport);
     EXPECT_THAT(error.what(), HasSubstr("nobody answers"));
   }
+}
+
+/// A job that does nothing by itself: the table and the socket that real ones have.
+class BareJob {
+ public:
+  BareJob(const std::string& address, std::uint64_t epoch, const ModelInfo& model)
+      : table_(options(epoch, model)), endpoint_(server(address), [this](auto peer, auto wire) {
+          const std::lock_guard lock(mutex_);
+          arrived_.emplace_back(peer, std::move(wire));
+        }) {}
+
+  /// Serves its workers until the condition holds. @return whether it did within the limit
+  bool serve(const std::function<bool()>& condition,
+             std::chrono::milliseconds limit = std::chrono::seconds(15)) {
+    const auto deadline = WorkerTable::Clock::now() + limit;
+    while (!condition() && WorkerTable::Clock::now() < deadline) {
+      step();
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return condition();
+  }
+
+  template <typename Event>
+  std::vector<Event> heard() const {
+    std::vector<Event> found;
+    for (const WorkerEvent& event : events_) {
+      if (const auto* wanted = std::get_if<Event>(&event)) found.push_back(*wanted);
+    }
+    return found;
+  }
+  WorkerTable& table() { return table_; }
+
+ private:
+  static WorkerTableOptions options(std::uint64_t epoch, const ModelInfo& model) {
+    WorkerTableOptions made;
+    made.job = "ab";
+    made.epoch = epoch;
+    made.welcome.models = {{"reward", "reward", model.content.hex(), "fp32", ""}};
+    return made;
+  }
+  static ServerOptions server(const std::string& address) {
+    ServerOptions made;
+    made.address = address;
+    return made;
+  }
+  void note(std::vector<WorkerEvent> events) {
+    events_.insert(events_.end(), events.begin(), events.end());
+  }
+  void step() {
+    std::deque<std::pair<std::string, std::vector<Frame>>> arrived;
+    {
+      const std::lock_guard lock(mutex_);
+      arrived.swap(arrived_);
+    }
+    const auto now = WorkerTable::Clock::now();
+    for (const auto& [peer, wire] : arrived) note(table_.receive(peer, decode(wire), now));
+    note(table_.tick(now));
+    for (const auto& [peer, message] : table_.due(now)) endpoint_.send(peer, encode(message));
+  }
+
+  std::mutex mutex_;
+  std::deque<std::pair<std::string, std::vector<Frame>>> arrived_;
+  WorkerTable table_;
+  std::vector<WorkerEvent> events_;
+  ServerEndpoint endpoint_;  // last: its thread ends before the rest does
+};
+
+TEST_F(RemoteJobTest, AWorkerIsReadyOnlyWhenNoneOfItsLanesComputesForAJobThatIsGone) {
+  const std::string address = "tcp://127.0.0.1:45875";
+  std::promise<void> release;
+  const std::shared_future<void> is_released(release.get_future());
+  std::atomic<int> num_computing{0};
+  std::atomic<int> num_begun{0};
+  StubEngines slow;
+  slow.scorer_hook = [&](std::span<const RowTokens> rows) {
+    ++num_computing;
+    if (num_begun++ == 0) is_released.wait();
+    if (!rows.empty()) --num_computing;
+  };
+  ModelOptions model;
+  model.path = "reward";
+  const ModelInfo info = engines_.load_score_model(model)->info();
+  auto worker = start_worker(address, slow);
+  auto before = std::make_unique<BareJob>(address, 1, info);
+  ASSERT_TRUE(before->serve([&] { return !before->heard<WorkerReady>().empty(); }));
+  const WorkerId lost = before->heard<WorkerReady>()[0].worker;
+  ASSERT_TRUE(before->table().assign(lost, 1, 0, TileTask{0, {{{1}}}}, WorkerTable::Clock::now()));
+  ASSERT_TRUE(before->serve([&] { return num_computing == 1; }));
+  before.reset();
+
+  BareJob next(address, 2, info);
+  ASSERT_TRUE(next.serve([&] { return !next.heard<WorkerJoined>().empty(); }));
+  EXPECT_FALSE(next.serve([&] { return !next.heard<WorkerReady>().empty(); },
+                          std::chrono::milliseconds(800)))
+      << "one of its two lanes is free, the other is not";
+  EXPECT_EQ(num_computing, 1);
+  release.set_value();
+  ASSERT_TRUE(next.serve([&] { return !next.heard<WorkerReady>().empty(); }));
+  EXPECT_EQ(num_computing, 0) << "ready, and still at an old tile";
+  const WorkerId found = next.heard<WorkerReady>()[0].worker;
+  ASSERT_TRUE(next.table().assign(found, 2, 0, TileTask{0, {{{2}}}}, WorkerTable::Clock::now()));
+  ASSERT_TRUE(next.serve([&] { return !next.heard<TaskDone>().empty(); }));
+  EXPECT_EQ(next.heard<TaskDone>()[0].task, 2U);
+  EXPECT_EQ(next.table().num_unasked(), 0U) << "the old tile's result is nobody's";
+  next.table().finish("the job is done");
+  EXPECT_TRUE(next.serve([&] { return next.table().is_settled(); }));
+  worker.get();
 }
 
 }  // namespace
