@@ -13,10 +13,12 @@ namespace midpo {
 
 GeneratorCrew::GeneratorCrew(caf::local_actor* coordinator, std::shared_ptr<const OnlineJob> job,
                              const OnlineCoordinatorActor& me, RoundDeskActor desk,
-                             BridgeActor bridge, Company& company, std::size_t stage)
+                             BridgeActor bridge, std::shared_ptr<PromptQuarantine> quarantine,
+                             Company& company, std::size_t stage)
     : job_(std::move(job)),
       desk_(std::move(desk)),
       bridge_(std::move(bridge)),
+      quarantine_(std::move(quarantine)),
       alone_since_(Clock::now()) {
   for (std::uint32_t i = 0; i < job_->generation.num_generators; ++i) {
     generators_.push_back(
@@ -41,7 +43,15 @@ void GeneratorCrew::publish(const PublishedWeights& weights, std::uint64_t oldes
 }
 
 void GeneratorCrew::write_round(std::uint64_t round) {
-  parts_.add_round(round, job_->version_of(round), BatchPlan(job_->learner.batches).rows_of(round));
+  std::vector<std::uint64_t> prompts;
+  for (const std::uint64_t prompt : BatchPlan(job_->learner.batches).rows_of(round)) {
+    if (quarantine_->excludes(round, prompt)) {
+      caf::anon_send(desk_, PromptLeftOut{round, prompt});
+    } else {
+      prompts.push_back(prompt);
+    }
+  }
+  if (!prompts.empty()) parts_.add_round(round, job_->version_of(round), prompts);
   hand_out();
 }
 
@@ -103,15 +113,27 @@ void GeneratorCrew::finish(const PromptsWritten& written) {
 }
 
 std::optional<Error> GeneratorCrew::fail(const PromptsFailed& failed) {
-  const auto dead = parts_.fail(failed.generator, failed.part);
-  const std::string who = failed.generator == 0 ? "a lost worker" : name_of(failed.generator);
+  const auto dead = failed.killed_generator ? parts_.blame(failed.part)
+                                            : parts_.fail(failed.generator, failed.part);
+  const std::string who = failed.killed_generator ? "a lost worker" : name_of(failed.generator);
   log::warn("part_failed", {{"generator", who}, {"reason", failed.text}});
   hand_out();
-  if (!dead) return std::nullopt;
-  return Error(failed.code, row_place(*job_, job_->prompts[dead->prompts.front()].position) +
-                                " and the " + std::to_string(dead->prompts.size() - 1) +
-                                " other prompts of its part: " + failed.text + ", " +
-                                std::to_string(PartDesk::kMaxFailures) + " times");
+  return dead ? give_up(*dead, failed) : std::nullopt;
+}
+
+std::optional<Error> GeneratorCrew::give_up(const RoundPart& part, const PromptsFailed& failed) {
+  const std::uint64_t first = part.prompts.front();
+  const std::size_t num_more = part.prompts.size() - 1;
+  std::string place = row_place(*job_, job_->prompts[first].position);
+  if (num_more > 0) place += " and the " + std::to_string(num_more) + " other prompts of its part";
+  const std::string reason = failed.text + ", " + std::to_string(PartDesk::kMaxFailures) + " times";
+  if (!failed.killed_generator || job_->on_bad_row != BadRowPolicy::kQuarantine) {
+    return Error(failed.code, place + ": " + reason);
+  }
+  quarantine_->add(part.round, job_->prompts[first], reason);
+  log::warn("prompt_quarantined", {{"prompt", place}, {"round", part.round}, {"reason", reason}});
+  caf::anon_send(desk_, PromptLeftOut{part.round, first});
+  return std::nullopt;
 }
 
 std::optional<Error> GeneratorCrew::tick(Clock::time_point now) {

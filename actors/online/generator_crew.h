@@ -4,6 +4,7 @@
 #include <caf/all.hpp>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "actors/company.h"
 #include "actors/online/online_job.h"
 #include "actors/online/online_messages.h"
+#include "actors/online/prompt_quarantine.h"
 #include "runtime/flow/part_desk.h"
 
 namespace midpo {
@@ -26,7 +28,7 @@ class GeneratorCrew {
   /// without workers of other processes.
   GeneratorCrew(caf::local_actor* coordinator, std::shared_ptr<const OnlineJob> job,
                 const OnlineCoordinatorActor& me, RoundDeskActor desk, BridgeActor bridge,
-                Company& company, std::size_t stage);
+                std::shared_ptr<PromptQuarantine> quarantine, Company& company, std::size_t stage);
 
   /// From now on rounds may be written with them. Versions before `oldest` are needed no more.
   /// @throws Error(kStorage).
@@ -44,7 +46,9 @@ class GeneratorCrew {
   void finish(const PartGenerated& done);
   void finish(const PromptsWritten& written);
 
-  /// @return the error that ends the job: a part that nobody can write.
+  /// A part that ends its generators is parted, and the prompt to blame left out of its round.
+  /// @return the error that ends the job: a part, or with on_bad_row fail a prompt, that nobody can
+  /// write.
   std::optional<Error> fail(const PromptsFailed& failed);
 
   /// To be called often. @return the error that ends the job when there has been nobody to write
@@ -58,12 +62,14 @@ class GeneratorCrew {
 
  private:
   void hand_out();
+  std::optional<Error> give_up(const RoundPart& part, const PromptsFailed& failed);
   std::string name_of(std::uint64_t generator) const;
 
   std::shared_ptr<const OnlineJob> job_;
   RoundDeskActor desk_;
   BridgeActor bridge_;
   PartDesk parts_;
+  std::shared_ptr<PromptQuarantine> quarantine_;
   std::vector<RoundGeneratorActor> generators_;  ///< of this process
   std::map<std::uint64_t, std::string> names_;   ///< of those of others
   std::map<std::uint64_t, PublishedWeights> published_;

@@ -151,8 +151,9 @@ void spawn_all(Pointer self, const std::shared_ptr<OnlineResources>& resources) 
   self->send(state.store, StorePeers{me, {state.desk}, WriterActor{}});
   state.crew = std::make_unique<ScorerCrew>(self, job, me, state.store, company,
                                             number(Stage::kScoring), me);
-  state.generators = std::make_unique<GeneratorCrew>(
-      self, job, me, state.desk, state.crew->bridge(), company, number(Stage::kGenerating));
+  state.generators =
+      std::make_unique<GeneratorCrew>(self, job, me, state.desk, state.crew->bridge(),
+                                      resources->quarantine, company, number(Stage::kGenerating));
 }
 
 /// Weights that an earlier process has left for the next rounds; the learner publishes its own.

@@ -22,6 +22,7 @@ struct OnlineResources {
   std::shared_ptr<RunStore> store;
   std::shared_ptr<Learner> learner;
   std::shared_ptr<TrainingSession> session;
+  std::shared_ptr<PromptQuarantine> quarantine;
 };
 
 struct OnlineOutcome {

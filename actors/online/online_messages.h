@@ -35,6 +35,11 @@ struct RoundPartGenerated {
   std::uint64_t version = 0;  ///< of the weights that wrote every token of it
   std::shared_ptr<const std::vector<WrittenRow>> rows;
 };
+/// A prompt that nobody can write for: the round goes on without it.
+struct PromptLeftOut {
+  std::uint64_t round = 0;
+  std::uint64_t prompt = 0;
+};
 // --- to the learner, in the order of rounds
 struct RoundReady {
   std::uint64_t round = 0;
@@ -60,6 +65,7 @@ struct RoundBlockDone {
 #define MIDPO_MESSAGE(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(midpo::type)
 MIDPO_MESSAGE(GeneratePart)
 MIDPO_MESSAGE(RoundPartGenerated)
+MIDPO_MESSAGE(PromptLeftOut)
 MIDPO_MESSAGE(RoundReady)
 MIDPO_MESSAGE(PartGenerated)
 MIDPO_MESSAGE(VersionPublished)
@@ -69,9 +75,9 @@ MIDPO_MESSAGE(RoundBlockDone)
 namespace midpo {
 
 using RoundGeneratorActor = caf::typed_actor<caf::reacts_to<GeneratePart>, caf::reacts_to<Stop>>;
-using RoundDeskActor =
-    caf::typed_actor<caf::reacts_to<RoundPartGenerated>, caf::reacts_to<BlockPlanned>,
-                     caf::reacts_to<TileScored>, caf::reacts_to<Stop>>;
+using RoundDeskActor = caf::typed_actor<caf::reacts_to<RoundPartGenerated>,
+                                        caf::reacts_to<PromptLeftOut>, caf::reacts_to<BlockPlanned>,
+                                        caf::reacts_to<TileScored>, caf::reacts_to<Stop>>;
 using OnlineLearnerActor = caf::typed_actor<caf::reacts_to<RoundReady>, caf::reacts_to<Stop>>;
 using OnlineCoordinatorActor = caf::typed_actor<
     caf::reacts_to<BlockLookedUp>, caf::reacts_to<PullWork>, caf::reacts_to<TileCommitted>,

@@ -111,12 +111,14 @@ void fill_generation(const OnlineConfig& config, const EngineFactory& engines, O
   generation.input_paths = job.input_paths;
 }
 
-std::string summary(const OnlineJob& job, const OnlineOutcome& outcome) {
+std::string summary(const OnlineJob& job, const OnlineOutcome& outcome,
+                    std::uint64_t num_quarantined) {
   Table table;
   const LearnerFigures& learner = outcome.learner;
   const double wall = std::max(outcome.wall_seconds, 1e-9);
   table.row({"rounds", learner.steps_done});
   table.row({"prompts", job.prompts.size()});
+  if (num_quarantined > 0) table.row({"prompts quarantined", num_quarantined});
   table.row({"candidates a prompt", job.generation.responses.num_samples});
   table.row({"pairs trained on", learner.rows});
   table.row({"last loss", Cell(learner.last_loss, 4)});
@@ -135,7 +137,7 @@ std::string summary(const OnlineJob& job, const OnlineOutcome& outcome) {
 }
 
 void write_online_manifest(const OnlineConfig& config, const OnlineJob& job,
-                           const std::string& started) {
+                           std::uint64_t num_quarantined, const std::string& started) {
   RunManifest manifest;
   manifest.midpo_version = MIDPO_VERSION;
   manifest.plan_hash = job.learner.plan_hash;
@@ -149,7 +151,9 @@ void write_online_manifest(const OnlineConfig& config, const OnlineJob& job,
     manifest.outputs.push_back({path, entry.file_size(), 0, sha256_of_file(path)});
   }
   std::ranges::sort(manifest.outputs, {}, &ManifestOutput::path);
-  manifest.rows_in = manifest.rows_out = job.prompts.size();
+  manifest.rows_in = job.prompts.size();
+  manifest.rows_quarantined = num_quarantined;
+  manifest.rows_out = manifest.rows_in - num_quarantined;
   write_manifest(state_dir(config) + "/manifest.json", manifest);
 }
 
@@ -178,6 +182,8 @@ std::shared_ptr<OnlineResources> prepare(const OnlineConfig& config, const Learn
   const LearnerRequest request = learner_request(config);
   job.learner = make_learner_job(config, request, job.prompts.size());
   auto resources = std::make_shared<OnlineResources>();
+  resources->quarantine =
+      std::make_shared<PromptQuarantine>(folder.file("quarantine.jsonl"), job.max_staleness);
   resources->learner = engines.make_learner(request.options);
   const std::string plan = online_plan_json(config, job, *resources->learner, inputs);
   settle_learning_plan(folder.file("plan.json"), plan);
@@ -203,6 +209,8 @@ std::shared_ptr<OnlineJob> make_job(const OnlineConfig& config, const LearningFo
   job->max_staleness = static_cast<std::uint64_t>(config.max_staleness);
   job->weights_dir = folder.file("weights");
   job->rounds_dir = folder.file("rounds");
+  job->on_bad_row =
+      config.training.on_bad_row == "fail" ? BadRowPolicy::kFail : BadRowPolicy::kQuarantine;
   return job;
 }
 
@@ -234,8 +242,9 @@ int run_online(OnlineConfig config, const std::string& resolved, const EngineFac
   }
   const OnlineOutcome outcome = run_online_job(job, resources);
   if (outcome.error) throw Error(*outcome.error);
-  write_online_manifest(config, *job, started);
-  std::fputs(summary(*job, outcome).c_str(), stdout);
+  const std::uint64_t num_quarantined = resources->quarantine->num_prompts();
+  write_online_manifest(config, *job, num_quarantined, started);
+  std::fputs(summary(*job, outcome, num_quarantined).c_str(), stdout);
   return 0;
 }
 

@@ -98,9 +98,20 @@ std::shared_ptr<const TokenizedBlock> RoundDesk::add(const RoundPartGenerated& p
               std::to_string(wanted));
   Round& round = rounds_[part.round];
   round.rows.insert(round.rows.end(), part.rows->begin(), part.rows->end());
-  const std::size_t num_prompts = BatchPlan(job_->learner.batches).rows_of(part.round).size();
-  if (round.rows.size() < num_prompts) return nullptr;
-  return open_block(round, 2 * part.round, candidates_block(part.round, round));
+  return close_if_complete(part.round, round);
+}
+
+std::shared_ptr<const TokenizedBlock> RoundDesk::leave_out(const PromptLeftOut& prompt) {
+  Round& round = rounds_[prompt.round];
+  ++round.num_left_out;
+  return close_if_complete(prompt.round, round);
+}
+
+std::shared_ptr<const TokenizedBlock> RoundDesk::close_if_complete(std::uint64_t index,
+                                                                   Round& round) {
+  const std::size_t num_prompts = BatchPlan(job_->learner.batches).rows_of(index).size();
+  if (round.rows.size() + round.num_left_out < num_prompts) return nullptr;
+  return open_block(round, 2 * index, candidates_block(index, round));
 }
 
 bool RoundDesk::put(std::uint64_t block, std::uint32_t model, std::size_t first_row,

@@ -23,6 +23,9 @@ class RoundDesk {
   /// @throws Error(kStalePolicy) for candidates of other weights than the round's.
   std::shared_ptr<const TokenizedBlock> add(const RoundPartGenerated& part);
 
+  /// A prompt of the round gets no candidates. @return as add(); the block may have no row.
+  std::shared_ptr<const TokenizedBlock> leave_out(const PromptLeftOut& prompt);
+
   /// Scores of some rows of a block. @return true when the block has all of them.
   bool put(std::uint64_t block, std::uint32_t model, std::size_t first_row,
            std::span<const std::optional<std::vector<double>>> values);
@@ -37,12 +40,14 @@ class RoundDesk {
  private:
   struct Round {
     std::vector<WrittenRow> rows;  ///< [prompt of the round], as parts come in
+    std::uint64_t num_left_out = 0;
     std::map<std::uint64_t, std::shared_ptr<const TokenizedBlock>> blocks;
     std::map<std::uint64_t, KnownScores> scores;
     std::vector<TrainingRow> pairs;
     std::vector<NamedNumber> figures;
   };
 
+  std::shared_ptr<const TokenizedBlock> close_if_complete(std::uint64_t index, Round& round);
   std::shared_ptr<TokenizedBlock> candidates_block(std::uint64_t round, Round& open) const;
   std::shared_ptr<TokenizedBlock> pairs_block(std::vector<PreferenceRow> kept, Round& round) const;
   std::shared_ptr<const TokenizedBlock> open_block(Round& round, std::uint64_t index,

@@ -23,6 +23,16 @@ void complete(Pointer self, std::uint64_t block) {
   self->send(state.learner, state.desk->finish(round));
 }
 
+/// The candidates of a round, once all of them are there. @param block  null: not yet
+void open(Pointer self, const std::shared_ptr<const TokenizedBlock>& block) {
+  if (!block) return;
+  if (block->source->rows.empty()) {
+    complete(self, block->source->index);
+  } else {
+    self->send(self->state.store, LookUpBlock{block});
+  }
+}
+
 void take(Pointer self, std::uint64_t block, std::uint32_t model, std::size_t first_row,
           std::span<const std::optional<std::vector<double>>> values) {
   if (self->state.desk->put(block, model, first_row, values)) complete(self, block);
@@ -57,11 +67,8 @@ RoundDeskActor::behavior_type round_desk_actor(Pointer self, std::shared_ptr<con
   state.coordinator = std::move(coordinator);
   state.activity = std::make_unique<Activity>("round desk");
   return {
-      [self](const RoundPartGenerated& part) {
-        if (const auto block = self->state.desk->add(part)) {
-          self->send(self->state.store, LookUpBlock{block});
-        }
-      },
+      [self](const RoundPartGenerated& part) { open(self, self->state.desk->add(part)); },
+      [self](const PromptLeftOut& prompt) { open(self, self->state.desk->leave_out(prompt)); },
       [self](const BlockPlanned& planned) { take_known(self, planned); },
       [self](const TileScored& scored) { take_scored(self, scored); },
       [self](Stop) { self->quit(); },

@@ -84,22 +84,36 @@ void forget_holder(BridgeState& state, std::uint64_t task) {
   if (tile != state.tiles.end() && --tile->second.num_holders == 0) state.tiles.erase(tile);
 }
 
+std::uint64_t id_of(const ComputeTile& order) { return order.task.id; }
+std::uint64_t id_of(const RemotePrompts& order) { return order.part; }
+
+bool assign(BridgeState& state, WorkerId worker, const ComputeTile& order) {
+  const TileTask body = body_of(order, *state.job);
+  if (!state.table->assign(worker, order.task.id, order.task.attempt, body, Clock::now())) {
+    return false;
+  }
+  Tile& tile = state.tiles[order.task.id];
+  tile.order = order;
+  ++tile.num_holders;
+  return true;
+}
+
+bool assign(BridgeState& state, WorkerId worker, const RemotePrompts& order) {
+  return state.table->assign(worker, order.part, order.attempt, order.task, Clock::now());
+}
+
 /// Gives a worker what it may have now.
 void advance(BridgeState& state, WorkerId worker) {
   BridgeState::Desk& desk = state.desks[worker];
   while (!desk.waiting.empty() && !desk.holds_suspect) {
-    const ComputeTile& order = desk.waiting.front();
-    const bool is_suspect = state.suspects.count(order.task.id) == 1;
+    const BridgeState::Order& next = desk.waiting.front();
+    const auto id = std::visit([](const auto& order) { return id_of(order); }, next);
+    const bool is_suspect = state.suspects.count(id) == 1;
     if (is_suspect && desk.num_held > 0) return;
-    const auto now = Clock::now();
-    const TileTask body = body_of(order, *state.job);
-    // A worker that is gone has been reported as such: its tiles are free again.
-    if (!state.table->assign(worker, order.task.id, order.task.attempt, body, now)) return;
+    // A worker that is gone has been reported as such: what it had is free again.
+    if (!std::visit([&](const auto& order) { return assign(state, worker, order); }, next)) return;
     desk.holds_suspect = is_suspect;
     ++desk.num_held;
-    Tile& tile = state.tiles[order.task.id];
-    tile.order = order;
-    ++tile.num_holders;
     desk.waiting.pop_front();
   }
 }
@@ -158,6 +172,8 @@ void note(Pointer self, const RankLeft& left) {
 }
 
 void note(Pointer self, const PromptsDone& done) {
+  self->state.suspects.erase(done.task);
+  take_back(self->state, done.worker, done.task);
   self->send(
       self->state.generators,
       PromptsWritten{done.worker, done.task, std::make_shared<const PromptResult>(done.result)});
@@ -187,12 +203,12 @@ bool is_part(std::uint64_t task) { return task >= PartDesk::kFirstId; }
 
 void note(Pointer self, const TaskFailed& failed) {
   BridgeState& state = self->state;
+  take_back(state, failed.worker, failed.task);
   if (is_part(failed.task)) {
     self->send(state.generators,
                PromptsFailed{failed.worker, failed.task, failed.failure.code, failed.failure.text});
     return;
   }
-  take_back(state, failed.worker, failed.task);
   self->send(state.desk,
              TileFailed{failed.task, failed.worker, failed.failure.code, failed.failure.text});
   self->send(state.desk, PullWork{failed.worker});
@@ -211,12 +227,12 @@ void note(Pointer self, const WorkerLost& lost) {
 }
 
 void note(Pointer self, const TaskSuspected& suspected) {
+  self->state.suspects.insert(suspected.task);
   if (is_part(suspected.task)) {
     self->send(self->state.generators, PromptsFailed{0, suspected.task, ErrorCode::kData,
-                                                     "it ends the process that writes it"});
+                                                     "it ends the process that writes it", true});
     return;
   }
-  self->state.suspects.insert(suspected.task);
   self->send(self->state.desk, TileFailed{suspected.task, 0, ErrorCode::kData,
                                           "it ends the process that computes it", true});
 }
@@ -251,22 +267,16 @@ void receive(Pointer self, const WireArrived& arrived) {
   flush(self);
 }
 
-void give(Pointer self, const RemoteTile& tile) {
-  const auto desk = self->state.desks.find(tile.worker);
+void give(Pointer self, WorkerId worker, BridgeState::Order order) {
+  const auto desk = self->state.desks.find(worker);
   if (desk == self->state.desks.end()) return;  // gone, and reported as such
-  desk->second.waiting.push_back(tile.order);
-  advance(self->state, tile.worker);
+  desk->second.waiting.push_back(std::move(order));
+  advance(self->state, worker);
   flush(self);
 }
 
 void publish(Pointer self, const PublishVersion& published) {
   self->state.table->publish(published.version, published.oldest);
-  flush(self);
-}
-
-void give(Pointer self, const RemotePrompts& order) {
-  // A worker that is gone has been reported as such: its parts are free again.
-  self->state.table->assign(order.worker, order.part, order.attempt, order.task, Clock::now());
   flush(self);
 }
 
@@ -339,9 +349,9 @@ BridgeActor::behavior_type bridge_actor(Pointer self, std::shared_ptr<const Scor
         self->state.endpoint->send(delayed.peer, delayed.wire);
       },
       [self](BridgeTick) { tick(self); },
-      [self](const RemoteTile& tile) { give(self, tile); },
+      [self](const RemoteTile& tile) { give(self, tile.worker, tile.order); },
       [self](const PublishVersion& published) { publish(self, published); },
-      [self](const RemotePrompts& order) { give(self, order); },
+      [self](const RemotePrompts& order) { give(self, order.worker, order); },
       [self](DismissWorkers) { dismiss(self); },
       [self](ReportWaits) { report(self->state); },
       [self](Stop) { stop(self); },

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <variant>
 
 #include "actors/job.h"
 #include "actors/remote/bridge_messages.h"
@@ -26,12 +27,14 @@ struct BridgeState {
     std::uint32_t num_holders = 0;
   };
 
-  /// What one worker was given. A tile under suspicion of having ended a worker is computed alone,
-  /// so that the next death has one possible cause.
+  using Order = std::variant<ComputeTile, RemotePrompts>;
+
+  /// What one worker was given. A tile or part under suspicion of having ended a worker is computed
+  /// alone, so that the next death has one possible cause.
   struct Desk {
     std::string name;
-    std::deque<ComputeTile> waiting;  ///< here, behind a suspect or before one
-    std::size_t num_held = 0;         ///< by the worker
+    std::deque<Order> waiting;  ///< here, behind a suspect or before one
+    std::size_t num_held = 0;   ///< by the worker
     bool holds_suspect = false;
   };
 

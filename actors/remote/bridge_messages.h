@@ -71,10 +71,11 @@ struct PromptsWritten {
   std::shared_ptr<const PromptResult> result;
 };
 struct PromptsFailed {
-  std::uint64_t generator = 0;  ///< 0: the part ended its generator, which is gone
+  std::uint64_t generator = 0;
   std::uint64_t part = 0;
   ErrorCode code = ErrorCode::kInternal;
   std::string text;
+  bool killed_generator = false;  ///< the part ended the process that wrote it
 };
 
 /// The job is done: workers may leave.

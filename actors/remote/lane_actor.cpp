@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/remote/lane_actor.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <chrono>
 #include <map>
 
 #include "actors/error_boundary.h"
+#include "actors/remote/test_faults.h"
 #include "actors/score_rows.h"
 
 namespace midpo {
@@ -73,6 +77,15 @@ PromptResult compute(std::uint32_t lane, const PromptTask& task, const ComputeTa
   return result;
 }
 
+/// Chaos tests only: as a crash of a kernel or of a library would, without a word.
+void die_of(std::uint64_t poison, const ComputeTask& order) {
+  const auto* task = std::get_if<PromptTask>(&order.given->body);
+  if (task == nullptr) return;
+  const bool is_poisoned =
+      std::ranges::find(task->prompts, poison, &PromptTask::Prompt::id) != task->prompts.end();
+  if (is_poisoned) ::_exit(70);
+}
+
 TaskAnswer answer_to(std::uint32_t lane, const ComputeTask& order) {
   try {
     return std::visit([&](const auto& task) -> TaskAnswer { return compute(lane, task, order); },
@@ -87,8 +100,10 @@ TaskAnswer answer_to(std::uint32_t lane, const ComputeTask& order) {
 LaneActor::behavior_type lane_actor(LaneActor::pointer self, std::uint32_t lane,
                                     WorkerActor worker) {
   install_error_boundary(self);
+  const auto poison = poison_prompt_from_environment();
   return {
       [=](const ComputeTask& order) {
+        if (poison) die_of(*poison, order);
         self->send(worker,
                    TaskComputed{lane, order.given,
                                 std::make_shared<const TaskAnswer>(answer_to(lane, order))});

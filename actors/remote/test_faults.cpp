@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -12,37 +13,48 @@
 namespace midpo {
 namespace {
 
-double* rate_of(FaultRates& rates, const std::string& name) {
-  const std::map<std::string, double*> known{{"drop", &rates.drop},
-                                             {"doubled", &rates.doubled},
-                                             {"corrupt", &rates.corrupt},
-                                             {"reordered", &rates.reordered},
-                                             {"delayed", &rates.delayed}};
-  const auto found = known.find(name);
-  return found == known.end() ? nullptr : found->second;
+constexpr const char* kVariable = "MIDPO_TEST_FAULTS";
+constexpr const char* kPoison = "poison_prompt";
+
+/// By the words of the variable; those of a bad network and the others.
+std::map<std::string, double> entries_of_environment() {
+  const std::set<std::string> known{"drop",    "doubled", "corrupt", "reordered",
+                                    "delayed", "seed",    kPoison};
+  std::map<std::string, double> values;
+  const char* text = std::getenv(kVariable);
+  std::istringstream entries(text == nullptr ? "" : text);
+  for (std::string entry; std::getline(entries, entry, ',');) {
+    const std::size_t equals = entry.find('=');
+    const std::string name = entry.substr(0, equals);
+    const double value = equals == std::string::npos ? -1.0 : std::atof(entry.c_str() + equals + 1);
+    require(value >= 0.0 && known.count(name) == 1, ErrorCode::kConfig,
+            std::string(kVariable) + ": cannot read '" + entry + "'");
+    values[name] = value;
+  }
+  return values;
 }
 
 }  // namespace
 
 std::optional<FaultPlan> faults_from_environment() {
-  const char* text = std::getenv("MIDPO_TEST_FAULTS");
-  if (text == nullptr) return std::nullopt;
+  auto values = entries_of_environment();
+  values.erase(kPoison);
+  if (values.empty()) return std::nullopt;
   FaultRates rates;
-  std::uint64_t seed = 0;
-  std::istringstream entries(text);
-  std::string entry;
-  while (std::getline(entries, entry, ',')) {
-    const std::size_t equals = entry.find('=');
-    const std::string name = entry.substr(0, equals);
-    const double value = equals == std::string::npos ? -1.0 : std::atof(entry.c_str() + equals + 1);
-    double* rate = rate_of(rates, name);
-    require(value >= 0.0 && (rate != nullptr || name == "seed"), ErrorCode::kConfig,
-            "MIDPO_TEST_FAULTS: cannot read '" + entry + "'");
-    if (rate != nullptr) *rate = value;
-    if (rate == nullptr) seed = static_cast<std::uint64_t>(value);
-  }
-  log::warn("test_faults", {{"text", text}});
-  return FaultPlan(rates, seed);
+  rates.drop = values["drop"];
+  rates.doubled = values["doubled"];
+  rates.corrupt = values["corrupt"];
+  rates.reordered = values["reordered"];
+  rates.delayed = values["delayed"];
+  log::warn("test_faults", {{"text", std::getenv(kVariable)}});
+  return FaultPlan(rates, static_cast<std::uint64_t>(values["seed"]));
+}
+
+std::optional<std::uint64_t> poison_prompt_from_environment() {
+  const auto values = entries_of_environment();
+  const auto poison = values.find(kPoison);
+  if (poison == values.end()) return std::nullopt;
+  return static_cast<std::uint64_t>(poison->second);
 }
 
 }  // namespace midpo

@@ -6,8 +6,8 @@
 
 namespace midpo {
 
-void PartDesk::join(GeneratorId generator, std::uint32_t credits, bool has_all_weights) {
-  generators_[generator] = {credits, has_all_weights, {}};
+void PartDesk::join(GeneratorId generator, std::uint32_t credits, bool is_local) {
+  generators_[generator] = {credits, is_local, {}};
 }
 
 void PartDesk::confirm(GeneratorId generator, std::uint64_t version) {
@@ -20,7 +20,7 @@ void PartDesk::leave(GeneratorId generator) {
   for (auto next = out_.begin(); next != out_.end();) {
     const auto current = next++;
     if (current->second.generator != generator) continue;
-    put_back(std::move(current->second.part));
+    if (!current->second.is_void) put_back(std::move(current->second.part));
     out_.erase(current);
   }
 }
@@ -71,7 +71,7 @@ std::vector<PartDesk::Given> PartDesk::hand_out() {
     --writer->credits;
     ++part.attempt;
     given.push_back({id, part});
-    out_.emplace(part.id, given.back());
+    out_[part.id] = {id, part};
     waiting_.erase(current);
   }
   return given;
@@ -80,25 +80,57 @@ std::vector<PartDesk::Given> PartDesk::hand_out() {
 std::optional<RoundPart> PartDesk::finish(GeneratorId generator, std::uint64_t part) {
   const auto out = out_.find(part);
   if (out == out_.end() || out->second.generator != generator) return std::nullopt;
-  RoundPart done = std::move(out->second.part);
+  const Out done = std::move(out->second);
   out_.erase(out);
   num_failures_.erase(part);
+  num_deaths_.erase(part);
   ++generators_.at(generator).credits;
-  return done;
+  return done.is_void ? std::nullopt : std::optional(done.part);
 }
 
 std::optional<RoundPart> PartDesk::fail(GeneratorId generator, std::uint64_t part) {
   const auto out = out_.find(part);
   if (out != out_.end() && out->second.generator == generator) {
     ++generators_.at(generator).credits;
-    put_back(std::move(out->second.part));
+    if (!out->second.is_void) put_back(std::move(out->second.part));
     out_.erase(out);
   }
   const auto waiting = waiting_.find(part);
   if (waiting == waiting_.end() || ++num_failures_[part] < kMaxFailures) return std::nullopt;
-  RoundPart dead = std::move(waiting->second);
-  waiting_.erase(waiting);
-  return dead;
+  return take_away(part);
+}
+
+std::optional<RoundPart> PartDesk::take_away(std::uint64_t part) {
+  std::optional<RoundPart> taken;
+  const auto out = out_.find(part);
+  if (const auto waiting = waiting_.find(part); waiting != waiting_.end()) {
+    taken = std::move(waiting->second);
+    waiting_.erase(waiting);
+  } else if (out != out_.end() && !out->second.is_void) {
+    taken = out->second.part;
+    out->second.is_void = true;
+  }
+  if (taken) {
+    num_failures_.erase(part);
+    num_deaths_.erase(part);
+  }
+  return taken;
+}
+
+std::optional<RoundPart> PartDesk::blame(std::uint64_t part) {
+  const auto out = out_.find(part);
+  const auto waiting = waiting_.find(part);
+  const bool is_out = out != out_.end() && !out->second.is_void;
+  if (is_out && generators_.at(out->second.generator).is_local) return std::nullopt;
+  if (!is_out && waiting == waiting_.end()) return std::nullopt;  // written, or parted, by now
+  const bool is_one = (is_out ? out->second.part : waiting->second).prompts.size() == 1;
+  if (is_one && ++num_deaths_[part] < kMaxFailures) return std::nullopt;
+  RoundPart taken = *take_away(part);
+  if (is_one) return taken;
+  for (const std::uint64_t prompt : taken.prompts) {
+    put_back({next_id_++, 0, taken.round, taken.version, {prompt}});
+  }
+  return std::nullopt;
 }
 
 }  // namespace midpo

@@ -242,6 +242,16 @@ TEST(TestFaults, DropWhatTheyAreToldTo) {
   EXPECT_TRUE(faults->next().empty());
 }
 
+TEST(TestFaults, KnowAPromptThatIsPoison) {
+  ::setenv("MIDPO_TEST_FAULTS", "poison_prompt=7", 1);
+  const auto poison = poison_prompt_from_environment();
+  const bool has_network = faults_from_environment().has_value();
+  ::unsetenv("MIDPO_TEST_FAULTS");
+  EXPECT_EQ(poison, 7U);
+  EXPECT_FALSE(has_network) << "the network is left alone";
+  EXPECT_EQ(poison_prompt_from_environment(), std::nullopt);
+}
+
 TEST(TestFaults, RefuseAnUnknownKind) {
   ::setenv("MIDPO_TEST_FAULTS", "dorp=1", 1);
   EXPECT_THAT(error_text(ErrorCode::kConfig, [] { faults_from_environment(); }), HasSubstr("dorp"));

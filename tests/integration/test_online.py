@@ -75,6 +75,16 @@ def test_kills_change_nothing(toy, midpo, expected, tmp_path):
     assert result_of(tmp_path / "run") == result_of(expected / "2")
 
 
+def test_rounds_without_any_prompt_left_end(toy, midpo, tmp_path):
+    (tmp_path / "run/state").mkdir(parents=True)
+    midpo.write_jsonl(tmp_path / "run/state/quarantine.jsonl", [
+        {"round": step, "row": row} for step in range(2) for row in range(24)])
+    midpo.run_ok(*arguments(toy, tmp_path / "run", "--resume", "--online.max-staleness", 1))
+    assert all(text == "" for text in result_of(tmp_path / "run")[0])
+    rows = json.loads((tmp_path / "run/state/manifest.json").read_text())["rows"]
+    assert (rows["in"], rows["out"], rows["quarantined"]) == (24, 0, 24)
+
+
 def test_the_router_can_be_trained_online(toy, midpo, tmp_path):
     experts = online_world.router_arguments(toy)
     midpo.run_ok(*arguments(toy, tmp_path / "a", *experts))

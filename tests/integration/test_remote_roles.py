@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workers as generators of an online run, and as ranks of a learner: the same bytes, whatever
 happens to them."""
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -165,6 +167,54 @@ def test_a_frozen_worker_holds_nobody_up(toy, midpo, expected, tmp_path):
         party.end("job")
         assert "worker_lost worker=w0 reason=\"silent" in party.words("job")
     assert result_of(tmp_path / "run") == expected
+
+
+POISON = 5  # a prompt, by its row
+
+
+def keep_alive(party, names, env, until, limit_s=90.0):
+    """A supervisor: whoever ends is started again under its name."""
+    deadline = time.monotonic() + limit_s
+    while not until():
+        for name in names:
+            if party.processes[name].poll() is not None:
+                party.worker(name, env=env)
+        assert time.monotonic() < deadline, party.words("job")[-3000:]
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_prompt_that_ends_its_workers_is_quarantined_and_changes_nothing_else(
+        toy, midpo, expected, tmp_path):
+    """Stopped by name first; then left out, through a kill; and the bytes are those of a process
+    that knew of it from the start."""
+    names, poison = ("w0", "w1"), {"MIDPO_TEST_FAULTS": f"poison_prompt={POISON}"}
+    with Party(midpo, tmp_path) as party:
+        job = online(party, toy, "--resume")
+        for name in names:
+            party.worker(name, env=poison)
+        process = party.start("job", *job)
+        keep_alive(party, names, poison, lambda: process.poll() is not None)
+        assert process.returncode == midpo.EXIT_USAGE
+        assert f"prompts_test.jsonl:{POISON + 1}: it ends the process" in party.words("job")
+        goes_on = (*job, "--on-bad-row", "quarantine")
+        process = party.start("job", *goes_on)
+        keep_alive(party, names, poison, lambda: "prompt_quarantined" in party.words("job"))
+        process.kill()
+        process.wait()
+        process = party.start("job", *goes_on)
+        keep_alive(party, names, poison, lambda: process.poll() is not None)
+        assert process.returncode == 0, party.words("job")[-3000:]
+    state = tmp_path / "run/state"
+    lines = midpo.read_jsonl(state / "quarantine.jsonl")
+    assert {line["row"] for line in lines} == {POISON} and "ends the process" in lines[0]["reason"]
+    rows = json.loads((state / "manifest.json").read_text())["rows"]
+    assert rows["quarantined"] == 1 and rows["in"] == rows["out"] + 1
+    (tmp_path / "alone/state").mkdir(parents=True)
+    shutil.copy(state / "quarantine.jsonl", tmp_path / "alone/state")
+    midpo.run_ok(*arguments(toy, tmp_path / "alone", "--online.max-staleness", 2, "--resume"))
+    assert result_of(tmp_path / "run") == result_of(tmp_path / "alone")
+    assert result_of(tmp_path / "run") != expected
 
 
 def test_the_version_on_a_worker_is_the_one_it_says(toy, midpo, tmp_path):

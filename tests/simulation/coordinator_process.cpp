@@ -152,7 +152,14 @@ void CoordinatorProcess::note(const TaskSuspected& suspected) {
   ++num_suspected_;
   check(history_ == nullptr || num_suspected_ <= history_->casualties.num_ended,
         "a task is suspected, but no worker died");
-  if (suspected.task < PartDesk::kFirstId) reject(desk_.blame(suspected.task));
+  if (suspected.task < PartDesk::kFirstId) return reject(desk_.blame(suspected.task));
+  const auto dead = rounds_.blame(suspected.task);
+  for (const PromptOfRound& prompt : dead) {
+    world().note("prompt " + std::to_string(prompt.second) + " of round " +
+                 std::to_string(prompt.first) + " is given up");
+    if (history_ != nullptr) history_->left_out.insert(prompt);
+  }
+  if (!dead.empty() && is_all_written()) advance_frontier(true);
 }
 
 void CoordinatorProcess::become_zombie() {

@@ -34,6 +34,7 @@ struct CoordinatorHabits {
 /// What is true of a run beyond the life of one coordinator.
 struct History {
   Casualties casualties;
+  std::set<PromptOfRound> left_out;
   std::set<Disk::Key> seen;  ///< scores that were passed on, to be ranked and trained on
 };
 

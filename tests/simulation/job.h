@@ -2,13 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/flow/tiles.h"
 
 namespace midpo::simulation {
+
+constexpr std::uint64_t kPromptsOfRound = 5;
 
 using Sequences = std::vector<std::vector<std::int32_t>>;
 
@@ -25,8 +29,10 @@ struct Job {
   std::uint32_t num_models = 1;
   std::uint64_t block_rows = 16;
   std::int64_t tile_tokens = 64;
-  std::uint64_t num_rounds = 0;    ///< of prompts, written beside the rows; 0: no online half
-  std::uint64_t staleness = 0;     ///< of the weights that write a round
+  std::uint64_t num_rounds = 0;  ///< of prompts, written beside the rows; 0: no online half
+  std::uint64_t staleness = 0;   ///< of the weights that write a round
+  /// (round, prompt): a worker that writes for it dies
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> poison_prompt;
   std::set<std::uint64_t> poison;  ///< a worker that computes such a row dies
   std::set<std::uint64_t> bad;     ///< no worker can compute such a row, and says so
 

@@ -8,7 +8,6 @@
 namespace midpo::simulation {
 namespace {
 
-constexpr std::uint64_t kPromptsOfRound = 5;
 constexpr std::uint32_t kTokens = 3;
 
 ContentHash hash_of(const Frame& bytes) { return content_hash(bytes.data(), bytes.size()); }
@@ -106,14 +105,30 @@ void Rounds::confirm(const WeightsConfirmed& confirmed) {
 
 void Rounds::finish(const PromptsDone& done) {
   const auto part = parts_.finish(done.worker, done.task);
-  check(part.has_value(), "a part was written that its worker does not have");
+  check(part || blamed_.count(done.task) == 1, "a part was written that its worker does not have");
+  if (!part) return;  // too late
   check(confirmed_[done.worker].count(part->version) == 1,
         "a part was written by a worker that has not confirmed its weights");
   check(done.result == write_prompts(task_of(*part), weights_of(part->version)),
         "a part of version " + std::to_string(part->version) + " was written by other weights");
   for (const std::uint64_t prompt : part->prompts)
     check(written_[part->round].insert(prompt).second, "a prompt was written twice");
-  while (!is_done() && written_[steps_done_].size() == kPromptsOfRound) {
+  advance();
+}
+
+std::vector<PromptOfRound> Rounds::blame(std::uint64_t task) {
+  blamed_.insert(task);
+  std::vector<PromptOfRound> dead;
+  if (const auto part = parts_.blame(task)) {
+    for (const std::uint64_t prompt : part->prompts) dead.emplace_back(part->round, prompt);
+    left_out_[part->round] += dead.size();
+    advance();
+  }
+  return dead;
+}
+
+void Rounds::advance() {
+  while (!is_done() && written_[steps_done_].size() + left_out_[steps_done_] == kPromptsOfRound) {
     ++steps_done_;
     publish();
     admit();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/flow/part_desk.h"
@@ -19,6 +20,8 @@ namespace midpo::simulation {
 
 /// Small enough that a version is several pieces.
 constexpr WeightsLimits kWeightsLimits{.piece_bytes = 64};
+
+using PromptOfRound = std::pair<std::uint64_t, std::uint64_t>;  ///< round, prompt
 
 /// What a worker whose weights have these bytes writes.
 PromptResult write_prompts(const PromptTask& task, const Frame& weights);
@@ -48,6 +51,8 @@ class Rounds {
   void join(const WorkerReady& ready);
   void confirm(const WeightsConfirmed& confirmed);
   void finish(const PromptsDone& done);
+  /// @return the prompts that were given up
+  std::vector<PromptOfRound> blame(std::uint64_t task);
   void leave(WorkerId worker);
   void hand_out(Time now);
 
@@ -57,12 +62,15 @@ class Rounds {
   }
   void publish();
   void admit();
+  void advance();
 
   const Job& job_;
   WorkerTable& table_;
   PartDesk parts_;
   std::map<WorkerId, std::set<std::uint64_t>> confirmed_;
   std::map<std::uint64_t, std::set<std::uint64_t>> written_;  ///< [round] prompts
+  std::map<std::uint64_t, std::uint64_t> left_out_;           ///< [round] how many
+  std::set<std::uint64_t> blamed_;                            ///< tasks
   std::uint64_t next_round_ = 0;
   std::uint64_t steps_done_ = 0;
 };

@@ -152,6 +152,13 @@ class Run {
       check(is_culprit || history_.casualties.by_row[row] >= 3,
             "row " + std::to_string(row) + " was given up for no fault of its own");
     }
+    const auto& left_out = history_.left_out;
+    check(!job.poison_prompt || left_out.count(*job.poison_prompt) == 1,
+          "nobody has written for the poison prompt, and nobody has left it out");
+    for (const PromptOfRound& prompt : left_out) {
+      check(job.poison_prompt == prompt || history_.casualties.by_prompt[prompt] >= 3,
+            "prompt " + std::to_string(prompt.second) + " was given up for no fault of its own");
+    }
     check(disk_->output() == expected_output(job, end.quarantined),
           "the output differs from an undisturbed run's");
   }

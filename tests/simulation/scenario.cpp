@@ -25,6 +25,9 @@ Job draw_job(World& world) {
   // From what is drawn already: the stories of other seeds stay as they are.
   job.num_rounds = num_rows % 3 == 0 ? 2 + num_rows % 5 : 0;
   job.staleness = num_rows % 4;
+  if (job.num_rounds > 0 && num_rows % 2 == 1) {
+    job.poison_prompt = {num_rows / 2 % job.num_rounds, num_rows / 3 % kPromptsOfRound};
+  }
   job.num_models = 1 + static_cast<std::uint32_t>(world.below(2));
   job.block_rows = 4 + world.below(44);
   job.tile_tokens = 20 + static_cast<std::int64_t>(world.below(180));
@@ -89,8 +92,9 @@ Scenario draw_scenario(World& world) {
   scenario.mishaps = draw_mishaps(world);
   scenario.trouble = world.between(5, 40);
   const double alone_seconds = num_scores * scenario.workers[0].seconds_per_row;
-  scenario.patience =
-      from_seconds(200 + 2 * alone_seconds + 60 * static_cast<double>(scenario.job.poison.size()));
+  const std::size_t num_poisons =
+      scenario.job.poison.size() + (scenario.job.poison_prompt.has_value() ? 1 : 0);
+  scenario.patience = from_seconds(200 + 2 * alone_seconds + 60 * static_cast<double>(num_poisons));
   return scenario;
 }
 

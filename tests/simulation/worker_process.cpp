@@ -54,6 +54,7 @@ WorkerProcess::~WorkerProcess() {
 
 void WorkerProcess::count_casualties() {
   for (const std::uint64_t row : lone_rows_) ++casualties_.by_row[row];
+  for (const PromptOfRound& prompt : lone_prompts_) ++casualties_.by_prompt[prompt];
 }
 
 void WorkerProcess::jam(Duration span) {
@@ -114,6 +115,7 @@ void WorkerProcess::note(const std::vector<SessionEvent>& events) {
 
 void WorkerProcess::note(const JobOffered& offered) {
   offer_ = offered;
+  lone_prompts_.clear();
   lone_rows_.clear();  // a process that is heard again is not taken for dead
 }
 
@@ -124,8 +126,10 @@ void WorkerProcess::note(const TaskGiven& given) {
     if (task->rows.size() == 1) lone_rows_.push_back(number_of(task->rows[0]));
   } else {
     check(++num_parts_ <= 1, "more parts at a worker than it has credits");
-    check(weights_.find(std::get<PromptTask>(given.body).version) != nullptr,
-          "a part came to a worker without its weights");
+    const auto& prompts = std::get<PromptTask>(given.body);
+    check(weights_.find(prompts.version) != nullptr, "a part came to a worker without its weights");
+    if (prompts.prompts.size() == 1)
+      lone_prompts_.emplace_back(prompts.seed, prompts.prompts[0].id);
   }
   desk_.push_back(given);
 }
@@ -204,6 +208,9 @@ bool WorkerProcess::say(const TaskGiven& given, const TileTask& task) {
 }
 
 bool WorkerProcess::say(const TaskGiven& given, const PromptTask& task) {
+  for (const PromptTask::Prompt& prompt : task.prompts) {
+    if (job_.poison_prompt == PromptOfRound{task.seed, prompt.id}) return false;
+  }
   if (given.session != session_.session()) return true;  // nobody waits for it any more
   if (given.session == held_session_) --num_parts_;
   const Frame* weights = weights_.find(task.version);

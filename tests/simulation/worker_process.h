@@ -29,6 +29,7 @@ struct Casualties {
   /// How often a row, alone in its task, was at such a worker: it may be given up although there is
   /// nothing wrong with it.
   std::map<std::uint64_t, int> by_row;
+  std::map<PromptOfRound, int> by_prompt;  ///< the same
   /// How many sessions each worker has begun, by name.
   std::map<std::string, std::uint64_t> num_sessions;
 };
@@ -90,7 +91,8 @@ class WorkerProcess : public Process {
   ArrivedWeights weights_;
   bool is_draining_ = false;
   bool is_ending_ = false;
-  std::vector<std::uint64_t> lone_rows_;  ///< of tasks of one row that it was given
+  std::vector<std::uint64_t> lone_rows_;     ///< of tasks of one row that it was given
+  std::vector<PromptOfRound> lone_prompts_;  ///< the same
   Time frozen_until_{};
   Time jammed_until_{};
   std::deque<Message> inbox_;  ///< while frozen

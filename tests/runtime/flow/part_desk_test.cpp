@@ -104,18 +104,74 @@ TEST(PartDesk, GivesAPartUpThatFailsAgainAndAgain) {
   EXPECT_EQ(desk.num_waiting() + desk.num_out(), 0U);
 }
 
-TEST(PartDesk, CountsAPartThatEndsItsGenerators) {
+/// With the versions that these tests use.
+void join_remote(PartDesk& desk, PartDesk::GeneratorId generator, std::uint32_t credits) {
+  desk.join(generator, credits, false);
+  for (const std::uint64_t version : {0, 1}) desk.confirm(generator, version);
+}
+
+TEST(PartDesk, PartsAPartThatHasEndedItsGeneratorIntoPrompts) {
   PartDesk desk;
-  desk.join(0, 1, true);
-  desk.add_round(0, 0, kPrompts);
+  join_remote(desk, 0, 1);
+  desk.add_round(3, 1, kPrompts);
+  const RoundPart part = desk.hand_out().at(0).part;
+  desk.leave(0);
+  EXPECT_FALSE(desk.blame(part.id));
+  EXPECT_FALSE(desk.blame(part.id)) << "it is no part any more";
+  join_remote(desk, 1, 100);
+  std::vector<std::uint64_t> prompts;
+  for (const auto& given : desk.hand_out()) {
+    ASSERT_EQ(given.part.prompts.size(), 1U);
+    EXPECT_NE(given.part.id, part.id);
+    EXPECT_EQ(given.part.round, 3U);
+    EXPECT_EQ(given.part.version, 1U);
+    prompts.push_back(given.part.prompts[0]);
+  }
+  EXPECT_EQ(prompts, part.prompts);
+}
+
+TEST(PartDesk, GivesUpThePromptThatEndsItsGenerators) {
+  PartDesk desk;
+  desk.add_round(0, 0, {4});
   std::optional<RoundPart> dead;
   for (std::uint64_t generator = 1; generator <= PartDesk::kMaxFailures; ++generator) {
+    EXPECT_FALSE(dead);
+    join_remote(desk, generator, 1);
     const std::uint64_t id = desk.hand_out().at(0).part.id;
-    desk.leave(generator - 1);
-    dead = desk.fail(0, id);
-    desk.join(generator, 1, true);
+    desk.leave(generator);
+    dead = desk.blame(id);
   }
-  EXPECT_TRUE(dead);
+  ASSERT_TRUE(dead);
+  EXPECT_EQ(dead->prompts, std::vector<std::uint64_t>{4});
+  EXPECT_EQ(desk.num_waiting() + desk.num_out(), 0U);
+}
+
+TEST(PartDesk, DropsWhatIsWrittenOfAPartThatWasTakenAway) {
+  PartDesk desk;
+  join_remote(desk, 0, 1);
+  desk.add_round(0, 0, {4, 5});
+  const std::uint64_t id = desk.hand_out().at(0).part.id;
+  desk.leave(0);
+  join_remote(desk, 1, 1);
+  ASSERT_EQ(desk.hand_out().at(0).part.id, id) << "given again before the death is known";
+  EXPECT_FALSE(desk.blame(id));
+  EXPECT_FALSE(desk.finish(1, id));
+  EXPECT_EQ(desk.hand_out().at(0).generator, 1U) << "its place is free again";
+  desk.leave(1);
+  EXPECT_EQ(desk.num_waiting(), 2U) << "each prompt once";
+}
+
+TEST(PartDesk, LeavesAPartWithTheLocalGeneratorThatHasIt) {
+  PartDesk desk;
+  join_remote(desk, 1, 1);
+  desk.add_round(0, 0, {4, 5});
+  const std::uint64_t id = desk.hand_out().at(0).part.id;
+  desk.leave(1);
+  desk.join(0, 1, true);
+  ASSERT_EQ(desk.hand_out().at(0).part.id, id);
+  EXPECT_FALSE(desk.blame(id));
+  EXPECT_TRUE(desk.finish(0, id)) << "what it has passed on must not be written again";
+  EXPECT_EQ(desk.num_waiting(), 0U);
 }
 
 }  // namespace

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/online/prompt_quarantine.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "runtime/core/atomic_file.h"
+#include "runtime/core/error.h"
+#include "runtime/core/json_text.h"
+
+namespace midpo {
+
+PromptQuarantine::PromptQuarantine(std::string path, std::uint64_t max_staleness)
+    : path_(std::move(path)), max_staleness_(max_staleness) {
+  read();
+}
+
+void PromptQuarantine::read() {
+  std::ifstream file(path_);
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
+    const bool is_entry = entry.is_object() && entry.contains("round") && entry.contains("row") &&
+                          entry["round"].is_number_unsigned() && entry["row"].is_number_unsigned();
+    require(is_entry, ErrorCode::kData,
+            path_ + ":" + std::to_string(number) +
+                ": is no line of this run's; restore the file, or start anew with --overwrite");
+    lines_[{entry["round"], entry["row"]}] = line + "\n";
+  }
+}
+
+void PromptQuarantine::add(std::uint64_t round, const PreferenceRow& prompt,
+                           const std::string& reason) {
+  lines_[{round, prompt.row}] =
+      "{\"round\":" + std::to_string(round) + ",\"row\":" + std::to_string(prompt.row) +
+      ",\"line\":" + std::to_string(prompt.position.line) +
+      ",\"file\":" + std::to_string(prompt.position.file) + ",\"reason\":" + json_string(reason) +
+      ",\"raw\":" + json_string(prompt.json) + "}\n";
+  std::string text;
+  for (const auto& [where, line] : lines_) text += line;
+  write_file_atomically(path_, text);
+}
+
+bool PromptQuarantine::excludes(std::uint64_t round, std::uint64_t prompt) const {
+  return std::ranges::any_of(lines_, [&](const auto& entry) {
+    const auto& [found_in, found] = entry.first;
+    return found == prompt && (found_in == round || found_in + max_staleness_ < round);
+  });
+}
+
+std::uint64_t PromptQuarantine::num_prompts() const {
+  std::set<std::uint64_t> prompts;
+  for (const auto& [where, line] : lines_) prompts.insert(where.second);
+  return prompts.size();
+}
+
+}  // namespace midpo

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "runtime/data/preference_row.h"
+
+namespace midpo {
+
+/// Prompts whose candidates end the process that writes them, by round, kept in a file over
+/// restarts. Not thread-safe.
+class PromptQuarantine {
+ public:
+  /// Reads what earlier processes of the run have found. @throws Error(kData) naming file and line.
+  PromptQuarantine(std::string path, std::uint64_t max_staleness);
+
+  /// Durable when it returns: one line, which names the prompt, the round and the cause.
+  /// @throws Error(kStorage).
+  void add(std::uint64_t round, const PreferenceRow& prompt, const std::string& reason);
+
+  /// Whether the round goes without the prompt from its start: it was quarantined in this round, or
+  /// in one that must have ended before this one begins. So what is left out depends on what
+  /// prompts do and never on when it is known: rounds that are written side by side find out each
+  /// for itself.
+  bool excludes(std::uint64_t round, std::uint64_t prompt) const;
+
+  /// Of all rounds, each once.
+  std::uint64_t num_prompts() const;
+
+ private:
+  void read();
+
+  std::string path_;
+  std::uint64_t max_staleness_;
+  /// [round, prompt] its line: in the order of the file, whatever the order of their deaths.
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> lines_;
+};
+
+}  // namespace midpo
