@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "actors/model_options.h"
 
@@ -15,12 +16,18 @@ class MemoryPlan {
  public:
   explicit MemoryPlan(const EngineFactory& engines) : engines_(engines) {}
 
-  void add(const std::string& name, const ModelOptions& options) {
-    const MemoryNeed need = engines_.memory_need(options);
-    DeviceMemory& device = device_of(options.device, need.free_bytes);
-    device.needed_bytes += need.weight_bytes;
-    device.models += (device.models.empty() ? "" : ", ") + name + " " + mib(need.weight_bytes) +
-                     " (" + options.path + ")";
+  /// A model whose weights stay as they are: once a device.
+  void add_frozen(const std::string& name, const ModelOptions& options) {
+    if (!frozen_.emplace(options.device, options.path).second) return;
+    add(name, options);
+  }
+
+  /// Gradients go through the transposed weights: as much again, but for the embeddings.
+  void add_learner(const LearnerRequest& learner) {
+    const ModelOptions& base = learner.options.model;
+    if (!learner.options.lora) return add(learner.name, base);
+    add_frozen(learner.name, base);
+    if (trained_on_.emplace(base.device, base.path).second) add("its transpose", base);
   }
 
   std::vector<DeviceMemory> devices() && { return std::move(devices_); }
@@ -32,8 +39,19 @@ class MemoryPlan {
     return devices_.emplace_back(DeviceMemory{name, free_bytes, 0, {}});
   }
 
+  void add(const std::string& name, const ModelOptions& options) {
+    const MemoryNeed need = engines_.memory_need(options);
+    DeviceMemory& device = device_of(options.device, need.free_bytes);
+    device.needed_bytes += need.weight_bytes;
+    device.models += (device.models.empty() ? "" : ", ") + name + " " + mib(need.weight_bytes) +
+                     " (" + options.path + ")";
+  }
+
+  using DeviceAndPath = std::pair<std::string, std::string>;
+
   const EngineFactory& engines_;
   std::vector<DeviceMemory> devices_;
+  std::set<DeviceAndPath> frozen_, trained_on_;
 };
 
 }  // namespace
@@ -43,16 +61,15 @@ std::vector<DeviceMemory> plan_memory(const LearningRequest& request,
   const TrainingConfig& config = request.config;
   MemoryPlan plan(engines);
   for (const std::string& device : scorer_devices(config)) {
-    std::set<std::string> known;
     for (const auto& [name, path] :
          {std::pair("reference", config.model), std::pair("reward", config.reward_model),
           std::pair("cost", config.cost_model)}) {
-      if (!known.insert(path).second) continue;
-      plan.add(name, model_options(config.compute, path, device, std::string(name) + "_model"));
+      plan.add_frozen(name,
+                      model_options(config.compute, path, device, std::string(name) + "_model"));
     }
   }
   for (const LearnerRequest& learner : request.learners) {
-    plan.add(learner.name, learner.options.model);
+    plan.add_learner(learner);
   }
   return std::move(plan).devices();
 }

@@ -17,8 +17,9 @@ struct DeviceMemory {
   std::string models;  ///< "reward 120 MiB (DIR), ..."
 };
 
-/// Before anything is loaded. Scorers of one device share weights of one path, each learner has a
-/// base model of its own. Weights only: activations depend on the rows, adapters are small.
+/// Before anything is loaded. Scorers and learners of one device share frozen weights of one path,
+/// learners their transpose too; a model that is trained whole is its learner's own. Weights only:
+/// activations depend on the rows, adapters are small.
 std::vector<DeviceMemory> plan_memory(const LearningRequest& request, const EngineFactory& engines);
 
 /// @throws Error(kOutOfMemory) naming the device, the models and what they take.
