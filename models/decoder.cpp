@@ -42,6 +42,10 @@ std::string embeddings_name(const ModelConfig& config) {
   return trunk_prefix(config) + "embed_tokens.weight";
 }
 
+std::string head_module(const ModelConfig& config) {
+  return config.tie_word_embeddings ? trunk_prefix(config) + "embed_tokens" : "lm_head";
+}
+
 DecoderWeights load_decoder_weights(const ModelConfig& config, const WeightReader& reader) {
   const std::string prefix = trunk_prefix(config);
   DecoderWeights weights;

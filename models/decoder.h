@@ -38,6 +38,9 @@ struct DecoderWeights {
 /// "model.embed_tokens.weight", or without prefix.
 std::string embeddings_name(const ModelConfig& config);
 
+/// What gives a language model's logits: "lm_head", or the embeddings where they are tied.
+std::string head_module(const ModelConfig& config);
+
 DecoderWeights load_decoder_weights(const ModelConfig& config, const WeightReader& reader);
 
 class KvCache;

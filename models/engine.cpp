@@ -68,14 +68,14 @@ std::unique_ptr<OpenedModel> open_model(const ModelOptions& options, LinearCalls
   require_loadable(options.path, config, *files);
   std::shared_ptr<const Backend> backend = make_backend(options.device);
   backend->enter_thread();
-  WeightPool::instance().drop_unused();
   ContentHash content = hash_model(*files, read_small_file(options.path + "/config.json"));
   const std::string base_content = content.hex();
+  const std::string pooled = sharing == WeightSharing::kShared ? base_content : std::string();
+  WeightPool::instance().drop_unused(pooled);
   OpenedAdapters opened = open_adapters(options, config, *files, base_content);
   if (!opened.identity.empty()) content = content_hash(content.hex() + opened.identity);
   // The reader sees the adapters where they are: moving the vector does not move them.
-  WeightReader reader(*files, opened.adapters, options.dtype, backend->device(), calls,
-                      sharing == WeightSharing::kShared ? base_content : std::string());
+  WeightReader reader(*files, opened.adapters, options.dtype, backend->device(), calls, pooled);
   return std::make_unique<OpenedModel>(OpenedModel{std::move(config), std::move(files), content,
                                                    std::move(opened.adapters), std::move(backend),
                                                    reader});

@@ -27,9 +27,8 @@ struct OpenedModel {
 enum class WeightSharing { kOwn, kShared };
 
 /// @throws Error(kCheckpoint) naming every missing or misshapen tensor, kDevice.
-std::unique_ptr<OpenedModel> open_model(const ModelOptions& options,
-                                        LinearCalls calls = LinearCalls::kBatches,
-                                        WeightSharing sharing = WeightSharing::kOwn);
+std::unique_ptr<OpenedModel> open_model(const ModelOptions& options, LinearCalls calls,
+                                        WeightSharing sharing);
 
 ModelInfo describe_model(const ModelOptions& options, const OpenedModel& model);
 

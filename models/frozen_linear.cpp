@@ -40,9 +40,9 @@ bool can_pack(const at::Tensor& weight) {
   return weight.scalar_type() == at::kFloat || is_supported(CpuIsa::kAvx512);
 }
 
-/// Rows of x are read in words of 4 bytes.
-bool can_decode(const at::Tensor& weight_NK) {
-  return weight_NK.device().is_cpu() && weight_NK.size(1) % 2 == 0;
+SmallLinearShape decoding_shape(const at::Tensor& weight_NK) {
+  return {weight_NK.size(1), weight_NK.size(0),
+          weight_NK.scalar_type() == at::kFloat ? DType::kFloat32 : DType::kBFloat16};
 }
 
 at::Tensor packed_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
@@ -59,18 +59,24 @@ FrozenLinear::FrozenLinear(at::Tensor weight_NK, at::Tensor bias_N, LinearCalls 
       num_inputs_(weight_.size(1)),
       num_outputs_(weight_.size(0)),
       is_packed_(can_pack(weight_)) {
-  if (use == LinearCalls::kBatchesAndDecoding && can_decode(weight_)) {
-    decoding_shape_ = {num_inputs_, num_outputs_,
-                       weight_.scalar_type() == at::kFloat ? DType::kFloat32 : DType::kBFloat16};
-    decoding_weight_ = at::empty({decoding_shape_.num_blocks() * decoding_shape_.block_bytes()},
-                                 at::TensorOptions().dtype(at::kByte));
-    pack_small_linear(decoding_shape_, weight_.contiguous().const_data_ptr(),
-                      decoding_weight_.mutable_data_ptr());
+  decoding_shape_ = decoding_shape(weight_);
+  if (use == LinearCalls::kBatchesAndDecoding && can_decode()) {
+    add_decoding_layout(decoding_layout(weight_));
   }
   if (!is_packed_) return;
   static const auto reorder = find_operator<ReorderWeight>("mkldnn::_reorder_linear_weight");
   weight_ = reorder.call(weight_, kTypicalRows);
 }
+
+at::Tensor FrozenLinear::decoding_layout(const at::Tensor& weight_NK) {
+  const SmallLinearShape shape = decoding_shape(weight_NK);
+  at::Tensor layout =
+      at::empty({shape.num_blocks() * shape.block_bytes()}, at::TensorOptions().dtype(at::kByte));
+  pack_small_linear(shape, weight_NK.contiguous().const_data_ptr(), layout.mutable_data_ptr());
+  return layout;
+}
+
+void FrozenLinear::add_decoding_layout(at::Tensor layout) { decoding_weight_ = std::move(layout); }
 
 at::Tensor FrozenLinear::operator()(const at::Tensor& x_MK) const {
   if (is_packed_) return packed_linear(x_MK, weight_, bias_);

@@ -33,6 +33,16 @@ class FrozenLinear {
   /// kBatchesAndDecoding, and on accelerators, it is operator().
   at::Tensor decode(const at::Tensor& x_MK) const;
 
+  /// What decode() reads of a weight. @param weight_NK on the CPU, with an even number of inputs.
+  static at::Tensor decoding_layout(const at::Tensor& weight_NK);
+
+  /// Whether decode() has a layout of its own here, once it is given.
+  bool can_decode() const { return weight_.device().is_cpu() && num_inputs_ % 2 == 0; }
+  /// @param layout decoding_layout() of the same weight.
+  void add_decoding_layout(at::Tensor layout);
+
+  bool is_empty() const { return !weight_.defined(); }
+
   /// Whether a copy of this has the same weights.
   bool is_shared() const { return weight_.use_count() > 1; }
 

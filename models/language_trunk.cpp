@@ -13,14 +13,13 @@ AdaptedLinear load_head(const std::string& path, const OpenedModel& model) {
   const ModelConfig& config = model.config;
   require(!config.score_head, ErrorCode::kCheckpoint,
           path + ": " + config.architecture + " is a score model, wanted a language model");
-  if (config.tie_word_embeddings || model.files->find("lm_head.weight") == nullptr) {
-    require(config.tie_word_embeddings, ErrorCode::kCheckpoint,
-            path + ": no lm_head.weight, and tie_word_embeddings is false");
-    AdaptedLinear head;
-    head.base = model.reader.read_plain_linear(embeddings_name(config));
-    return head;
-  }
-  return model.reader.read_linear({"lm_head"}, false);
+  const std::string module = head_module(config);
+  require(model.files->find(module + ".weight") != nullptr, ErrorCode::kCheckpoint,
+          path + ": no " + module + ".weight, and tie_word_embeddings is false");
+  if (!config.tie_word_embeddings) return model.reader.read_linear({module}, false);
+  AdaptedLinear head;
+  head.base = model.reader.read_frozen_linear({module}, false);
+  return head;
 }
 
 }  // namespace

@@ -69,6 +69,12 @@ void require_fit(const Adapter& adapter, const LoraTarget& target, const at::Ten
                   std::to_string(num_outputs) + "; was it trained on another base model?");
 }
 
+std::string joined(const std::vector<std::string>& modules) {
+  std::string names;
+  for (const std::string& module : modules) names += module + ',';
+  return names;
+}
+
 /// "model.layers.3.mlp.down_proj" -> 3.
 std::size_t layer_of(const std::string& module) {
   constexpr std::string_view kLayers = "layers.";
@@ -83,7 +89,7 @@ at::ScalarType scalar_type(DType dtype) {
 
 std::string WeightReader::pool_key(const std::string& kind, const std::string& name) const {
   return content_ + '/' + kind + '/' + std::to_string(static_cast<int>(dtype_)) + '/' +
-         device_.str() + '/' + std::to_string(static_cast<int>(calls_)) + '/' + name;
+         device_.str() + '/' + name;
 }
 
 at::Tensor WeightReader::shared(const std::string& kind, const std::string& name,
@@ -92,14 +98,15 @@ at::Tensor WeightReader::shared(const std::string& kind, const std::string& name
   return WeightPool::instance().tensor(pool_key(kind, name), make);
 }
 
-FrozenLinear WeightReader::shared_linear(const std::string& name,
+FrozenLinear WeightReader::shared_linear(const std::string& kind,
+                                         const std::vector<std::string>& modules,
                                          const std::function<FrozenLinear()>& make) const {
   if (content_.empty()) return make();
-  return WeightPool::instance().linear(pool_key("linear", name), make);
+  return WeightPool::instance().linear(pool_key(kind, joined(modules)), make);
 }
 
 at::Tensor WeightReader::read(const std::string& name) const {
-  return shared("tensor", name, [&] { return read_stacked({name}); });
+  return shared("tensor", name, [&] { return read_stacked({name}, ""); });
 }
 
 at::Tensor WeightReader::read_float(const std::string& name) const {
@@ -112,14 +119,15 @@ at::Tensor WeightReader::read_float(const std::string& name) const {
   });
 }
 
-at::Tensor WeightReader::read_stacked(const std::vector<std::string>& names) const {
-  std::vector<std::int64_t> shape = files_.require_tensor(names.front()).shape;
+at::Tensor WeightReader::read_stacked(const std::vector<std::string>& modules,
+                                      const char* part) const {
+  std::vector<std::int64_t> shape = files_.require_tensor(modules.front() + part).shape;
   shape[0] = 0;
-  for (const std::string& name : names) shape[0] += files_.require_tensor(name).shape[0];
+  for (const std::string& name : modules) shape[0] += files_.require_tensor(name + part).shape[0];
   at::Tensor stacked = at::empty(shape, at::TensorOptions().dtype(scalar_type(dtype_)));
   std::int64_t offset = 0;
-  for (const std::string& name : names) {
-    const StoredTensor& stored = files_.require_tensor(name);
+  for (const std::string& name : modules) {
+    const StoredTensor& stored = files_.require_tensor(name + part);
     copy_into(stored, stacked.narrow(0, offset, stored.shape[0]));
     files_.release(stored);
     offset += stored.shape[0];
@@ -127,32 +135,40 @@ at::Tensor WeightReader::read_stacked(const std::vector<std::string>& names) con
   return stacked.to(device_);
 }
 
-AdaptedLinear WeightReader::read_linear(const std::vector<std::string>& modules,
-                                        bool has_bias) const {
-  std::vector<std::string> weights, biases;
-  std::string name;
-  for (const std::string& module : modules) {
-    weights.push_back(module + ".weight");
-    biases.push_back(module + ".bias");
-    name += module + ',';
-  }
-  AdaptedLinear linear;
-  linear.base = shared_linear(name, [&] {
-    return FrozenLinear(read_stacked(weights), has_bias ? read_stacked(biases) : at::Tensor(),
-                        calls_);
+FrozenLinear WeightReader::read_frozen_linear(const std::vector<std::string>& modules,
+                                              bool has_bias) const {
+  FrozenLinear linear = shared_linear("linear", modules, [&] {
+    return FrozenLinear(read_stacked(modules, ".weight"),
+                        has_bias ? read_stacked(modules, ".bias") : at::Tensor());
   });
-  std::int64_t offset = 0;
-  for (std::size_t i = 0; i < modules.size(); ++i) {
-    std::int64_t num_outputs = files_.require_tensor(weights[i]).shape[0];
-    add_update(modules[i], offset, num_outputs, linear);
-    offset += num_outputs;
+  if (calls_ == LinearCalls::kBatchesAndDecoding && linear.can_decode()) {
+    linear.add_decoding_layout(shared("decoding", joined(modules), [&] {
+      return FrozenLinear::decoding_layout(read_stacked(modules, ".weight"));
+    }));
   }
   return linear;
 }
 
-FrozenLinear WeightReader::read_plain_linear(const std::string& name) const {
-  return shared_linear(name,
-                       [&] { return FrozenLinear(read_stacked({name}), at::Tensor(), calls_); });
+FrozenLinear WeightReader::read_transposed_linear(const std::vector<std::string>& modules) const {
+  return shared_linear("transposed", modules, [&] {
+    return FrozenLinear(read_stacked(modules, ".weight").t().contiguous(), at::Tensor());
+  });
+}
+
+std::int64_t WeightReader::num_outputs(const std::string& module) const {
+  return files_.require_tensor(module + ".weight").shape[0];
+}
+
+AdaptedLinear WeightReader::read_linear(const std::vector<std::string>& modules,
+                                        bool has_bias) const {
+  AdaptedLinear linear;
+  linear.base = read_frozen_linear(modules, has_bias);
+  std::int64_t offset = 0;
+  for (const std::string& module : modules) {
+    add_update(module, offset, num_outputs(module), linear);
+    offset += num_outputs(module);
+  }
+  return linear;
 }
 
 void WeightReader::add_update(const std::string& module, std::int64_t offset,

@@ -30,7 +30,9 @@ struct Adapter {
   std::vector<Gate> gates;  ///< [layer], of the down projections; or empty
 };
 
-/// Reads a model's tensors. Everything it returns is a copy; the files may be closed afterwards.
+/// Reads a model's tensors. Nothing it returns points into the files: they may be closed
+/// afterwards. What it returns may be another model's as well (see `content`): not to be written
+/// to.
 /// @throws Error(kCheckpoint) naming file and tensor: absent, not a floating-point type, NaN or
 /// Inf.
 class WeightReader {
@@ -54,17 +56,22 @@ class WeightReader {
   /// In fp32: norms, score heads, normalizers.
   at::Tensor read_float(const std::string& name) const;
 
+  std::int64_t num_outputs(const std::string& module) const;
+
   /// The modules' weights stacked into one projection, with the adapters on any of them.
   AdaptedLinear read_linear(const std::vector<std::string>& modules, bool has_bias) const;
 
-  /// A projection without bias whose weight has this name.
-  FrozenLinear read_plain_linear(const std::string& name) const;
+  /// The same without adapters.
+  FrozenLinear read_frozen_linear(const std::vector<std::string>& modules, bool has_bias) const;
+
+  /// x W for the same W: gradients of the projection's inputs.
+  FrozenLinear read_transposed_linear(const std::vector<std::string>& modules) const;
 
  private:
-  at::Tensor read_stacked(const std::vector<std::string>& names) const;
+  at::Tensor read_stacked(const std::vector<std::string>& modules, const char* part) const;
   at::Tensor shared(const std::string& kind, const std::string& name,
                     const std::function<at::Tensor()>& make) const;
-  FrozenLinear shared_linear(const std::string& name,
+  FrozenLinear shared_linear(const std::string& kind, const std::vector<std::string>& modules,
                              const std::function<FrozenLinear()>& make) const;
   std::string pool_key(const std::string& kind, const std::string& name) const;
   void add_update(const std::string& module, std::int64_t offset, std::int64_t num_outputs,

@@ -67,6 +67,12 @@ void require_finite_loss(double loss, const TrainingRow& row) {
               "; lower the learning rate, or look at the row");
 }
 
+std::unique_ptr<OpenedModel> open_base(const LearnerOptions& options) {
+  const bool is_frozen = options.lora || options.objective == Objective::kRouter;
+  return open_model(options.model, LinearCalls::kBatches,
+                    is_frozen ? WeightSharing::kShared : WeightSharing::kOwn);
+}
+
 DecoderLearner::DecoderLearner(const LearnerOptions& options, const OpenedModel& model,
                                const TrainedParts& parts)
     : options_(options),

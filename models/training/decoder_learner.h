@@ -91,6 +91,10 @@ std::vector<RowTokens> tokens_of(std::span<const TrainingRow> rows);
 /// @throws Error(kNumerics) naming the row.
 void require_finite_loss(double loss, const TrainingRow& row);
 
+/// The model that is trained or trained upon. Weights that stay frozen are shared (WeightPool),
+/// those of a model that is trained whole are the learner's own.
+std::unique_ptr<OpenedModel> open_base(const LearnerOptions& options);
+
 std::unique_ptr<Learner> make_sft_learner(const LearnerOptions& options);
 std::unique_ptr<Learner> make_score_learner(const LearnerOptions& options);
 std::unique_ptr<Learner> make_pair_learner(const LearnerOptions& options);

@@ -18,15 +18,18 @@ LogProbHead load_head(const LearnerOptions& options, const OpenedModel& model,
   const std::string& path = options.model.path;
   require(!config.score_head, ErrorCode::kCheckpoint,
           path + ": " + config.architecture + " is a score model, wanted a language model");
-  const std::string name = config.tie_word_embeddings ? embeddings_name(config) : "lm_head.weight";
-  TrainLinear linear(model.reader.read(name), at::Tensor(), true);
-  if (decoder.trained_embeddings) {
-    TrainedWeight weight;
-    weight.weight_NK = config.tie_word_embeddings
-                           ? *decoder.trained_embeddings
-                           : decoder.parameters->add(name, model.reader.read_float(name), true);
-    linear.add_weight(weight);
+  const std::string module = head_module(config);
+  if (!decoder.trained_embeddings) {
+    return LogProbHead({model.reader.read_frozen_linear({module}, false),
+                        model.reader.read_transposed_linear({module})});
   }
+  const std::string name = module + ".weight";
+  TrainedWeight weight;
+  weight.weight_NK = config.tie_word_embeddings
+                         ? *decoder.trained_embeddings
+                         : decoder.parameters->add(name, model.reader.read_float(name), true);
+  TrainLinear linear(decoder.type, true);
+  linear.add_weight(weight);
   return LogProbHead(std::move(linear));
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/training/load_decoder.h"
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -58,8 +57,8 @@ class Loader {
   NormWeight load_norm(const std::string& name);
   TrainLinear load_linear(const std::vector<std::string>& modules, bool has_bias,
                           bool needs_input_gradient);
-  void add_weight(const std::string& module, bool has_bias, std::int64_t offset,
-                  TrainLinear& linear);
+  TrainLinear load_trained_linear(const std::vector<std::string>& modules, bool has_bias,
+                                  bool needs_input_gradient);
   void add_update(const std::string& module, std::int64_t offset, std::int64_t num_outputs,
                   TrainLinear& linear);
   ExpertMixture load_mixture(std::int64_t layer);
@@ -148,35 +147,36 @@ NormWeight Loader::load_norm(const std::string& name) {
 
 TrainLinear Loader::load_linear(const std::vector<std::string>& modules, bool has_bias,
                                 bool needs_input_gradient) {
-  std::vector<at::Tensor> weights, biases;
-  for (const std::string& module : modules) {
-    weights.push_back(reader_.read(module + ".weight"));
-    if (has_bias) biases.push_back(reader_.read(module + ".bias"));
-  }
-  TrainLinear linear(at::cat(weights), has_bias ? at::cat(biases) : at::Tensor(),
-                     needs_input_gradient);
+  if (parts_.all) return load_trained_linear(modules, has_bias, needs_input_gradient);
+  TrainLinear linear(
+      reader_.read_frozen_linear(modules, has_bias),
+      needs_input_gradient ? reader_.read_transposed_linear(modules) : FrozenLinear());
   std::int64_t offset = 0;
-  for (std::size_t i = 0; i < modules.size(); ++i) {
-    std::int64_t num_outputs = weights[i].size(0);
-    if (parts_.all) add_weight(modules[i], has_bias, offset, linear);
-    if (is_target(modules[i])) add_update(modules[i], offset, num_outputs, linear);
+  for (const std::string& module : modules) {
+    const std::int64_t num_outputs = reader_.num_outputs(module);
+    if (is_target(module)) add_update(module, offset, num_outputs, linear);
     offset += num_outputs;
   }
   return linear;
 }
 
-void Loader::add_weight(const std::string& module, bool has_bias, std::int64_t offset,
-                        TrainLinear& linear) {
+TrainLinear Loader::load_trained_linear(const std::vector<std::string>& modules, bool has_bias,
+                                        bool needs_input_gradient) {
+  TrainLinear linear(decoder_.type, needs_input_gradient);
+  ParameterSet& parameters = *decoder_.parameters;
   TrainedWeight weight;
-  weight.offset = offset;
-  weight.weight_NK =
-      decoder_.parameters->add(module + ".weight", reader_.read_float(module + ".weight"), true);
   weight.has_bias = has_bias;
-  if (has_bias) {
-    weight.bias_N =
-        decoder_.parameters->add(module + ".bias", reader_.read_float(module + ".bias"), false);
+  for (const std::string& module : modules) {
+    const std::string name = module + ".weight";
+    weight.weight_NK = parameters.add(name, reader_.read_float(name), true);
+    if (has_bias) {
+      const std::string bias = module + ".bias";
+      weight.bias_N = parameters.add(bias, reader_.read_float(bias), false);
+    }
+    linear.add_weight(weight);
+    weight.offset += reader_.num_outputs(module);
   }
-  linear.add_weight(weight);
+  return linear;
 }
 
 void Loader::add_update(const std::string& module, std::int64_t offset, std::int64_t num_outputs,

@@ -60,6 +60,9 @@ HeadPass LogProbHead::run(const ParameterSet& parameters, const at::Tensor& hidd
       round_up(std::max(kFewestRows, (count + kChunks - 1) / kChunks), multiple);
   const std::vector<RowChunk> chunks =
       row_chunks(count, std::min({fit, share, backend.rows_per_call()}), multiple);
+  // A trained head's are wanted with weights only.
+  const bool has_gradients = !linear_.has_weights() || !weights.empty();
+  const FrozenLinear transposed = linear_.transposed(parameters, has_gradients);
   auto compute = [&](std::int64_t index) {
     const RowChunk& chunk = chunks[static_cast<std::size_t>(index)];
     at::Tensor hidden_ME = hidden_PE.narrow(0, chunk.begin, chunk.padded_rows);
@@ -73,10 +76,11 @@ HeadPass LogProbHead::run(const ParameterSet& parameters, const at::Tensor& hidd
     args.vocab = vocab_size();
     args.dtype = dtype_of(logits_MV.scalar_type());
     backend.softmax_gradient(args);
+    if (!has_gradients) return;
     UpdateGradients none;
     pass.gradients_PE.narrow(0, chunk.begin, chunk.padded_rows)
-        .copy_(linear_.backward(parameters, logits_MV, hidden_ME, chunk.rows, true, none));
-    if (!linear_.has_weights() || weights.empty()) return;
+        .copy_(linear_.backward(parameters, logits_MV, hidden_ME, chunk.rows, transposed, none));
+    if (!linear_.has_weights()) return;
     linear_.add_weight_gradients(parameters, logits_MV.narrow(0, 0, chunk.rows),
                                  hidden_ME.narrow(0, 0, chunk.rows));
   };

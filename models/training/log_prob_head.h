@@ -17,7 +17,8 @@ namespace midpo {
 /// Log-probabilities and, row by row, the gradient of each by the hidden state it is read from.
 struct HeadPass {
   std::vector<float> log_probs;  ///< [P], nats
-  at::Tensor gradients_PE;       ///< [P', E] of weight * log_prob; compute dtype
+  /// [P', E] of weight * log_prob; compute dtype. Of a trained head: with weights only.
+  at::Tensor gradients_PE;
 };
 
 class LogProbHead {

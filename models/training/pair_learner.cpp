@@ -110,7 +110,7 @@ std::array<float, 2> PairLearner::add_row(const TrainingRow& row, const PairSums
 }
 
 std::unique_ptr<Learner> make_pair_learner(const LearnerOptions& options) {
-  const std::unique_ptr<OpenedModel> model = open_model(options.model);
+  const std::unique_ptr<OpenedModel> model = open_base(options);
   const LanguageParts named = language_parts(options, *model);
   std::unique_ptr<Learner> learner;
   if (options.is_published_compat) {

@@ -154,7 +154,7 @@ void RouterLearner::compare(std::span<const TrainingRow> rows, std::array<double
 }
 
 std::unique_ptr<Learner> make_router_learner(const LearnerOptions& options) {
-  const std::unique_ptr<OpenedModel> opened = open_model(options.model);
+  const std::unique_ptr<OpenedModel> opened = open_base(options);
   const OpenedModel& model = *opened;
   const Experts experts = open_experts(options, *model.files);
   TrainedParts parts;

@@ -188,7 +188,7 @@ void ScoreLearner::export_weights(const std::string& directory) const {
 std::unique_ptr<Learner> make_score_learner(const LearnerOptions& options) {
   require(!options.lora, ErrorCode::kConfig,
           "reward and cost models are trained whole; leave the lora options out");
-  const std::unique_ptr<OpenedModel> model = open_model(options.model);
+  const std::unique_ptr<OpenedModel> model = open_base(options);
   TrainedParts parts;
   parts.all = true;
   parts.seed = options.seed;

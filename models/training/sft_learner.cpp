@@ -79,7 +79,7 @@ class SftLearner final : public LanguageLearner {
 }  // namespace
 
 std::unique_ptr<Learner> make_sft_learner(const LearnerOptions& options) {
-  const std::unique_ptr<OpenedModel> model = open_model(options.model);
+  const std::unique_ptr<OpenedModel> model = open_base(options);
   const LanguageParts named = language_parts(options, *model);
   auto learner = std::make_unique<SftLearner>(options, *model, named.parts);
   model->files->check_unchanged();

@@ -11,36 +11,30 @@
 
 namespace midpo {
 
-TrainLinear::TrainLinear(at::Tensor weight_NK, at::Tensor bias_N, bool needs_input_gradient)
-    : type_(weight_NK.scalar_type()),
-      num_inputs_(weight_NK.size(1)),
-      num_outputs_(weight_NK.size(0)),
-      needs_input_gradient_(needs_input_gradient),
-      has_bias_(bias_N.defined()) {
-  pack(std::move(weight_NK), std::move(bias_N));
-}
-
-void TrainLinear::add_weight(const TrainedWeight& weight) {
-  weights_.push_back(weight);
-  if (!has_own_transpose()) backward_ = FrozenLinear();
-}
-
-void TrainLinear::pack(at::Tensor weight_NK, at::Tensor bias_N) {
-  if (needs_input_gradient_ && has_own_transpose()) {
-    backward_ = FrozenLinear(weight_NK.t().contiguous(), at::Tensor());
-  }
-  forward_ = FrozenLinear(std::move(weight_NK), std::move(bias_N));
+at::Tensor TrainLinear::stacked(const ParameterSet& parameters) const {
+  if (weights_.size() == 1) return parameters.value(weights_.front().weight_NK).to(type_);
+  std::vector<at::Tensor> rows;
+  for (const TrainedWeight& part : weights_) rows.push_back(parameters.value(part.weight_NK));
+  return at::cat(rows).to(type_);
 }
 
 void TrainLinear::refresh(const ParameterSet& parameters) {
   if (weights_.empty()) return;
-  std::vector<at::Tensor> rows, biases;
+  std::vector<at::Tensor> biases;
   for (const TrainedWeight& part : weights_) {
-    rows.push_back(parameters.value(part.weight_NK));
     if (part.has_bias) biases.push_back(parameters.value(part.bias_N));
   }
-  at::Tensor bias_N = biases.empty() ? at::Tensor() : at::cat(biases).to(type_);
-  pack(at::cat(rows).to(type_), std::move(bias_N));
+  const at::Tensor weight_NK = stacked(parameters);
+  if (needs_input_gradient_ && keeps_transposed()) {
+    transposed_ = FrozenLinear(weight_NK.t().contiguous(), at::Tensor());
+  }
+  forward_ = FrozenLinear(weight_NK, biases.empty() ? at::Tensor() : at::cat(biases).to(type_));
+}
+
+FrozenLinear TrainLinear::transposed(const ParameterSet& parameters, bool is_wanted) const {
+  if (!is_wanted) return {};
+  if (keeps_transposed()) return transposed_;
+  return {stacked(parameters).t(), at::Tensor()};
 }
 
 at::Tensor TrainLinear::forward(const ParameterSet& parameters, const at::Tensor& x_MK) const {
@@ -54,26 +48,10 @@ at::Tensor TrainLinear::forward(const ParameterSet& parameters, const at::Tensor
   return y_MN;
 }
 
-at::Tensor TrainLinear::input_gradient(const ParameterSet& parameters,
-                                       const at::Tensor& grad_MN) const {
-  if (has_own_transpose()) return backward_(grad_MN);
-  at::Tensor grad_x_MK;
-  for (const TrainedWeight& part : weights_) {
-    const at::Tensor weight_NK = parameters.value(part.weight_NK);
-    const at::Tensor part_MN = grad_MN.narrow(1, part.offset, weight_NK.size(0));
-    if (grad_x_MK.defined()) {
-      grad_x_MK.addmm_(part_MN, weight_NK);
-    } else {
-      grad_x_MK = at::mm(part_MN, weight_NK);
-    }
-  }
-  return grad_x_MK;
-}
-
 at::Tensor TrainLinear::backward(const ParameterSet& parameters, const at::Tensor& grad_MN,
                                  const at::Tensor& x_MK, std::int64_t rows,
-                                 bool wants_input_gradient, UpdateGradients& gradients) const {
-  at::Tensor grad_x_MK = wants_input_gradient ? input_gradient(parameters, grad_MN) : at::Tensor();
+                                 const FrozenLinear& transposed, UpdateGradients& gradients) const {
+  at::Tensor grad_x_MK = transposed.is_empty() ? at::Tensor() : transposed(grad_MN);
   if (updates_.empty()) return grad_x_MK;
   at::Tensor x_rows_MK = x_MK.narrow(0, 0, rows);
   for (const TrainedUpdate& update : updates_) {
@@ -85,7 +63,7 @@ at::Tensor TrainLinear::backward(const ParameterSet& parameters, const at::Tenso
     at::Tensor reduced_MR = low_rank_product(x_rows_MK, a_RK).mul_(update.scale);
     gradients.a_RK.push_back(low_rank_gradient(grad_reduced_MR, x_rows_MK));
     gradients.b_NR.push_back(low_rank_gradient(reduced_MR, part_MN).t());
-    if (wants_input_gradient) {
+    if (grad_x_MK.defined()) {
       add_low_rank(grad_x_MK.narrow(0, 0, rows), grad_reduced_MR, a_RK);
     }
   }

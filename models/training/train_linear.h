@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "models/backend.h"
@@ -40,14 +41,17 @@ class TrainLinear {
  public:
   TrainLinear() = default;
 
-  /// @param weight_NK in the compute dtype; @param bias_N the same, or undefined.
-  /// @param needs_input_gradient whether backward() is called for more than adapter gradients.
-  TrainLinear(at::Tensor weight_NK, at::Tensor bias_N, bool needs_input_gradient);
+  /// A frozen weight; adapters may be added.
+  /// @param transposed the transposed weight; empty where no gradient of x is ever wanted.
+  TrainLinear(FrozenLinear forward, FrozenLinear transposed)
+      : forward_(std::move(forward)), transposed_(std::move(transposed)) {}
+  /// A trained weight: its parts are added, refresh() takes their values.
+  /// @param needs_input_gradient whether backward() is called for more than its own gradients.
+  TrainLinear(at::ScalarType type, bool needs_input_gradient)
+      : type_(type), needs_input_gradient_(needs_input_gradient) {}
 
   void add_update(const TrainedUpdate& update) { updates_.push_back(update); }
-  /// In float32 gradients of x then come from the parameters themselves: a third copy of a whole
-  /// model would cost more than packing saves.
-  void add_weight(const TrainedWeight& weight);
+  void add_weight(const TrainedWeight& weight) { weights_.push_back(weight); }
 
   /// Whether forward() adds the adapters; they count by default.
   void enable_updates(bool are_enabled) { are_updates_enabled_ = are_enabled; }
@@ -60,12 +64,16 @@ class TrainLinear {
 
   at::Tensor forward(const ParameterSet& parameters, const at::Tensor& x_MK) const;
 
+  /// The transposed weight, for the backward pass of all chunks; empty where it is not wanted. Of
+  /// weights trained in float32 it is packed anew: kept for a whole model it would be a third copy.
+  FrozenLinear transposed(const ParameterSet& parameters, bool is_wanted) const;
+
   /// @param x_MK the forward input; may be undefined where needs_input() is false.
   /// @param rows of the chunk that count for gradients; the others are padding.
-  /// @param wants_input_gradient else only the adapters' gradients are computed.
+  /// @param transposed as transposed() gives it; empty: only adapters' gradients are computed.
   /// @return gradient of x, compute dtype, or undefined.
   at::Tensor backward(const ParameterSet& parameters, const at::Tensor& grad_MN,
-                      const at::Tensor& x_MK, std::int64_t rows, bool wants_input_gradient,
+                      const at::Tensor& x_MK, std::int64_t rows, const FrozenLinear& transposed,
                       UpdateGradients& gradients) const;
 
   /// Adds the chunks' shares to the parameters' gradients, in order.
@@ -79,23 +87,20 @@ class TrainLinear {
   bool has_updates() const { return !updates_.empty(); }
   bool has_weights() const { return !weights_.empty(); }
   bool is_trained() const { return has_updates() || has_weights(); }
-  std::int64_t num_inputs() const { return num_inputs_; }
-  std::int64_t num_outputs() const { return num_outputs_; }
+  std::int64_t num_inputs() const { return forward_.num_inputs(); }
+  std::int64_t num_outputs() const { return forward_.num_outputs(); }
 
  private:
-  void pack(at::Tensor weight_NK, at::Tensor bias_N);
-  bool has_own_transpose() const { return weights_.empty() || type_ != at::kFloat; }
-  at::Tensor input_gradient(const ParameterSet& parameters, const at::Tensor& grad_MN) const;
+  bool keeps_transposed() const { return weights_.empty() || type_ != at::kFloat; }
+  /// The weights' present values in the compute dtype.
+  at::Tensor stacked(const ParameterSet& parameters) const;
 
   FrozenLinear forward_;
-  FrozenLinear backward_;  ///< by the transposed weight; empty where not needed or not kept
+  FrozenLinear transposed_;  ///< empty where not needed or not kept
   std::vector<TrainedUpdate> updates_;
   std::vector<TrainedWeight> weights_;
-  at::ScalarType type_ = at::kFloat;
-  std::int64_t num_inputs_ = 0;
-  std::int64_t num_outputs_ = 0;
+  at::ScalarType type_ = at::kFloat;  ///< of trained weights
   bool needs_input_gradient_ = false;
-  bool has_bias_ = false;
   bool are_updates_enabled_ = true;
 };
 

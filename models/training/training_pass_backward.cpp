@@ -48,12 +48,13 @@ at::Tensor TrainingPass::backward_output(std::size_t layer, const Tape& tape,
   at::Tensor grad_out_RE = at::empty({grad.size(0), config_.hidden_size}, tape.attended.options());
   at::Tensor grad_attended;
   if (weights.needs.attention) grad_attended = at::empty_like(tape.attended);
+  const FrozenLinear transposed = weights.o.transposed(parameters_, weights.needs.attention);
   std::vector<UpdateGradients> updates(chunks.size());
   for_chunks(chunks, [&](const RowChunk& chunk, std::size_t index) {
     at::Tensor grad_out_ME = rows_of(grad_out_RE, chunk);
     grad_out_ME.copy_(rows_of(grad, chunk));
     at::Tensor grad_ME = weights.o.backward(parameters_, grad_out_ME, rows_of(tape.attended, chunk),
-                                            chunk.rows, weights.needs.attention, updates[index]);
+                                            chunk.rows, transposed, updates[index]);
     if (weights.needs.attention) rows_of(grad_attended, chunk).copy_(grad_ME);
   });
   weights.o.add_update_gradients(parameters_, updates);
@@ -124,6 +125,7 @@ void TrainingPass::backward_projection(const TrainLayer& weights, const Projecti
   at::Tensor grad_projected = rows_buffer(rows, linear.num_outputs(), decoder_.type);
   at::Tensor input;
   if (linear.is_trained()) input = rows_buffer(rows, config_.hidden_size, decoder_.type);
+  const FrozenLinear transposed = linear.transposed(parameters_, weights.needs.qkv_input);
   std::vector<UpdateGradients> updates(num_chunks);
   at::Tensor sums = norm_sums(weights.input_norm_E, num_chunks, config_.hidden_size);
   at::Tensor q_sums = norm_sums(weights.q_norm_D, num_chunks, config_.head_dim);
@@ -137,7 +139,7 @@ void TrainingPass::backward_projection(const TrainLayer& weights, const Projecti
     if (input.defined()) normalize_into(projection.residual, chunk, weights.input_norm_E, input);
     at::Tensor grad_ME = linear.backward(parameters_, rows_of(grad_projected, chunk),
                                          input.defined() ? rows_of(input, chunk) : input,
-                                         chunk.rows, weights.needs.qkv_input, updates[index]);
+                                         chunk.rows, transposed, updates[index]);
     if (!weights.needs.qkv_input) return;
     backward_norm(projection.residual, chunk, weights.input_norm_E, grad_ME, grad,
                   sums_of_chunk(sums, index));

@@ -37,6 +37,8 @@ void TrainingPass::count_input_gates(std::size_t layer, const Tape& tape) {
 
 void TrainingPass::backward_input_gates(std::size_t layer, const Tape& tape, at::Tensor& grad) {
   const TrainLayer& weights = decoder_.layers[layer];
+  const FrozenLinear transposed =
+      weights.gate_up.transposed(parameters_, weights.has_trained_below);
   std::vector<at::Tensor> gradients(token_chunks_.size());
   for_chunks(token_chunks_, [&](const RowChunk& chunk, std::size_t index) {
     at::Tensor gate_up_MI = input_gate_up(layer, tape, chunk);
@@ -53,7 +55,7 @@ void TrainingPass::backward_input_gates(std::size_t layer, const Tape& tape, at:
                           grad_gate_up_MI.mutable_data_ptr());
     UpdateGradients none;
     at::Tensor grad_input_ME = weights.gate_up.backward(parameters_, grad_gate_up_MI, at::Tensor(),
-                                                        chunk.rows, true, none);
+                                                        chunk.rows, transposed, none);
     grad.narrow(0, chunk.begin, chunk.rows).add_(grad_input_ME.narrow(0, 0, chunk.rows));
   });
   weights.mixture->add_gate_gradients(parameters_, gradients);

@@ -15,6 +15,7 @@ struct TrainingPass::MlpGradients {
   at::Tensor h_RI;         ///< its input, where a gradient reads it
   at::Tensor input_RE;     ///< the gate and up projections' input, where a gradient reads it
   at::Tensor grad_gate_up;
+  FrozenLinear down_transposed, gate_up_transposed;
   std::vector<UpdateGradients> down_updates, gate_up_updates;
   std::vector<at::Tensor> gates;
   at::Tensor norm_sums;
@@ -36,6 +37,8 @@ TrainingPass::MlpGradients TrainingPass::make_mlp_gradients(std::size_t layer,
   if (weights.needs.down_input) {
     made.grad_gate_up = rows_buffer(rows, 2 * config_.intermediate_size, decoder_.type);
   }
+  made.down_transposed = weights.down.transposed(parameters_, weights.needs.down_input);
+  made.gate_up_transposed = weights.gate_up.transposed(parameters_, weights.needs.gate_up_input);
   made.down_updates.resize(num_chunks);
   made.gate_up_updates.resize(num_chunks);
   made.gates.resize(num_chunks);
@@ -66,7 +69,7 @@ at::Tensor TrainingPass::backward_down(std::size_t layer, const Tape& tape, cons
     activate(tape.gate_up[index], chunk, h_MI);
   }
   at::Tensor grad_h_MI =
-      weights.down.backward(parameters_, grad_out_ME, h_MI, chunk.rows, weights.needs.down_input,
+      weights.down.backward(parameters_, grad_out_ME, h_MI, chunk.rows, gradients.down_transposed,
                             gradients.down_updates[index]);
   if (weights.mixture) {
     const double weight = gates_.reads_layer_inputs ? 0.0 : gates_.weight;
@@ -90,7 +93,7 @@ void TrainingPass::backward_gate_up(std::size_t layer, const Tape& tape, const R
   }
   at::Tensor grad_input_ME = weights.gate_up.backward(
       parameters_, rows_of(gradients.grad_gate_up, chunk), input_ME, chunk.rows,
-      weights.needs.gate_up_input, gradients.gate_up_updates[index]);
+      gradients.gate_up_transposed, gradients.gate_up_updates[index]);
   if (!weights.needs.gate_up_input) return;
   backward_norm(tape.middle_RE, chunk, weights.attention_norm_E, grad_input_ME, grad,
                 sums_of_chunk(gradients.norm_sums, index));

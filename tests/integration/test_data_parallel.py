@@ -78,9 +78,8 @@ def test_two_ranks_give_the_curve_of_one(kind, toy, midpo, tmp_path):
     assert len(one) == len(two) == 20
     for alone, together in zip(one, two):
         assert alone.keys() == together.keys()
-        # Rounding only, but it grows with the steps: the library's products of trained float32
-        # weights, and all sums of gradients, depend on which rows a rank has.
-        for name, tolerance in (("loss", 5e-5), ("grad_norm", 5e-4)):
+        # Rounding only: sums of gradients depend on which rows a rank has, a norm sums over all.
+        for name, tolerance in (("loss", 1e-5), ("grad_norm", 5e-5)):
             assert together[name] == pytest.approx(alone[name], rel=tolerance, abs=1e-7), (kind, alone)
         assert together["num_tokens"] == alone["num_tokens"]
 
