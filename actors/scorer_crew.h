@@ -55,6 +55,11 @@ class ScorerCrew {
   };
   std::optional<DeadRow> fail(const TileFailed& failed);
 
+  /// Of a block that has not been forgotten.
+  const PreferenceRow& first_row(const Task& task) const {
+    return blocks_.at(task.block)->source->rows[task.rows.first];
+  }
+
   void adopt(const ScorerJoined& joined);
   void release(const ScorerLeft& left);
 

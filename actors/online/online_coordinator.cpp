@@ -9,6 +9,7 @@
 #include "actors/online/round_desk_actor.h"
 #include "actors/stop_request.h"
 #include "actors/store_actor.h"
+#include "runtime/observe/log.h"
 #include "runtime/observe/trace.h"
 
 namespace midpo {
@@ -99,6 +100,20 @@ void note_down(Pointer self, const caf::down_msg& down) {
   if (state.company->is_stopping() && state.company->advance_stop()) finish(self);
 }
 
+/// A row that no scorer can handle: its prompt is left out of the round.
+void note_failed_tile(Pointer self, const TileFailed& failed) {
+  OnlineCoordinatorState& state = self->state;
+  const auto dead = state.crew->fail(failed);
+  if (!dead) return;
+  if (!dead->is_rows_fault || state.job->on_bad_row != BadRowPolicy::kQuarantine) {
+    return stop_job(self, dead->error);
+  }
+  log::warn("prompt_quarantined", {{"reason", dead->error.what()}});
+  const Task& task = dead->task;
+  state.quarantine->add(task.block / 2, state.crew->first_row(task), dead->error.what());
+  self->send(state.desk, RowRejected{task.block, task.rows.first, task.model, failed.text});
+}
+
 std::optional<Error> overdue_round(const OnlineCoordinatorState& state, Clock::time_point now) {
   // A worker of another process may hang for so long; then another has its tasks.
   const double limit = (state.job->remote ? 2.0 : 1.0) * state.job->task_deadline_seconds;
@@ -181,6 +196,7 @@ OnlineCoordinatorActor::behavior_type online_coordinator(Pointer self,
   state.job = std::move(job);
   state.listener = std::move(listener);
   state.company = std::make_unique<Company>(self, number(Stage::kCount));
+  state.quarantine = resources->quarantine;
   state.start = state.last_progress = Clock::now();
   state.steps_done = state.next_round = resources->session->steps_done();
   if (state.job->shows_progress) {
@@ -194,9 +210,7 @@ OnlineCoordinatorActor::behavior_type online_coordinator(Pointer self,
       [self](const BlockLookedUp& looked) { plan_block(self, looked); },
       [self](const PullWork& pull) { self->state.crew->pull(pull.worker); },
       [self](const TileCommitted& committed) { self->state.crew->commit(committed); },
-      [self](const TileFailed& failed) {
-        if (const auto dead = self->state.crew->fail(failed)) stop_job(self, dead->error);
-      },
+      [self](const TileFailed& failed) { note_failed_tile(self, failed); },
       [self](const ScorerJoined& joined) { self->state.crew->adopt(joined); },
       [self](const ScorerLeft& left) { self->state.crew->release(left); },
       [self](const GeneratorJoined& joined) { self->state.generators->adopt(joined); },

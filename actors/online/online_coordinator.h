@@ -45,6 +45,7 @@ struct OnlineCoordinatorState {
   StoreActor store;
   RoundDeskActor desk;
   std::unique_ptr<GeneratorCrew> generators;
+  std::shared_ptr<PromptQuarantine> quarantine;
   std::uint64_t next_round = 0;  ///< to be admitted
   std::uint64_t steps_done = 0;
   Clock::time_point last_progress;

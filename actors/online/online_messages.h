@@ -75,9 +75,10 @@ MIDPO_MESSAGE(RoundBlockDone)
 namespace midpo {
 
 using RoundGeneratorActor = caf::typed_actor<caf::reacts_to<GeneratePart>, caf::reacts_to<Stop>>;
-using RoundDeskActor = caf::typed_actor<caf::reacts_to<RoundPartGenerated>,
-                                        caf::reacts_to<PromptLeftOut>, caf::reacts_to<BlockPlanned>,
-                                        caf::reacts_to<TileScored>, caf::reacts_to<Stop>>;
+using RoundDeskActor =
+    caf::typed_actor<caf::reacts_to<RoundPartGenerated>, caf::reacts_to<PromptLeftOut>,
+                     caf::reacts_to<BlockPlanned>, caf::reacts_to<TileScored>,
+                     caf::reacts_to<RowRejected>, caf::reacts_to<Stop>>;
 using OnlineLearnerActor = caf::typed_actor<caf::reacts_to<RoundReady>, caf::reacts_to<Stop>>;
 using OnlineCoordinatorActor = caf::typed_actor<
     caf::reacts_to<BlockLookedUp>, caf::reacts_to<PullWork>, caf::reacts_to<TileCommitted>,

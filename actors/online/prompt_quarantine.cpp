@@ -33,13 +33,15 @@ void PromptQuarantine::read() {
 
 void PromptQuarantine::add(std::uint64_t round, const PreferenceRow& prompt,
                            const std::string& reason) {
-  lines_[{round, prompt.row}] =
+  const std::string made =
       "{\"round\":" + std::to_string(round) + ",\"row\":" + std::to_string(prompt.row) +
       ",\"line\":" + std::to_string(prompt.position.line) +
       ",\"file\":" + std::to_string(prompt.position.file) + ",\"reason\":" + json_string(reason) +
       ",\"raw\":" + json_string(prompt.json) + "}\n";
+  std::string& line = lines_[{round, prompt.row}];
+  if (line.empty() || made < line) line = made;
   std::string text;
-  for (const auto& [where, line] : lines_) text += line;
+  for (const auto& [where, kept] : lines_) text += kept;
   write_file_atomically(path_, text);
 }
 

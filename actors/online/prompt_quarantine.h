@@ -10,14 +10,15 @@
 
 namespace midpo {
 
-/// Prompts whose candidates end the process that writes them, by round, kept in a file over
-/// restarts. Not thread-safe.
+/// Prompts whose candidates end the process that writes them, or cannot be scored, by round, kept
+/// in a file over restarts. Not thread-safe.
 class PromptQuarantine {
  public:
   /// Reads what earlier processes of the run have found. @throws Error(kData) naming file and line.
   PromptQuarantine(std::string path, std::uint64_t max_staleness);
 
-  /// Durable when it returns: one line, which names the prompt, the round and the cause.
+  /// Durable when it returns: one line, which names the prompt, the round and the cause; of several
+  /// causes the first by their letters, whichever comes first.
   /// @throws Error(kStorage).
   void add(std::uint64_t round, const PreferenceRow& prompt, const std::string& reason);
 

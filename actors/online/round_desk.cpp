@@ -2,6 +2,8 @@
 #include "actors/online/round_desk.h"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "actors/row_lines.h"
 #include "actors/tokenizer_actor.h"
@@ -52,15 +54,19 @@ RankDecision decide_row(const RankJob& ranking, Collapse collapse,
   return decide(ranking.policy, evidence, ranking.tie_margin);
 }
 
-double mean(const std::vector<std::optional<std::vector<double>>>& rows) {
-  double sum = 0.0;
-  double count = 0.0;
-  for (const auto& row : rows) {
-    for (const double value : *row) sum += value;
-    count += static_cast<double>(row->size());
+/// Of all responses' scores.
+class Mean {
+ public:
+  void add(const std::vector<double>& values) {
+    sum_ = std::accumulate(values.begin(), values.end(), sum_);
+    count_ += static_cast<double>(values.size());
   }
-  return sum / std::max(count, 1.0);
-}
+  double value() const { return sum_ / std::max(count_, 1.0); }
+
+ private:
+  double sum_ = 0.0;
+  double count_ = 0.0;
+};
 
 }  // namespace
 
@@ -128,24 +134,35 @@ bool RoundDesk::put(std::uint64_t block, std::uint32_t model, std::size_t first_
   });
 }
 
-std::shared_ptr<const TokenizedBlock> RoundDesk::rank(std::uint64_t index) {
-  Round& round = rounds_.at(index);
+bool RoundDesk::reject(const RowRejected& rejected) {
+  const auto round = rounds_.find(rejected.block / 2);
+  if (round == rounds_.end()) return false;
+  const auto& rows = round->second.blocks.at(rejected.block)->source->rows;
+  round->second.rejected.insert(rows[rejected.row].row);
+  const std::optional<std::vector<double>> none{std::in_place};
+  return put(rejected.block, rejected.model, rejected.row, {&none, 1});
+}
+
+std::vector<RoundDesk::Ranked> RoundDesk::ranked(std::uint64_t index, const Round& round) const {
   const TokenizedBlock& candidates = *round.blocks.at(2 * index);
   const KnownScores& scores = round.scores.at(2 * index);
-  std::vector<PreferenceRow> kept;
-  std::string lines;
+  std::vector<Ranked> all;
   for (std::size_t i = 0; i < candidates.source->rows.size(); ++i) {
     const PreferenceRow& row = candidates.source->rows[i];
+    if (round.rejected.count(row.row) == 1) continue;
     const std::vector<const std::vector<double>*> values{&*scores[0][i], &*scores[1][i]};
-    const RankDecision decision = decide_row(*job_->ranking, candidates.collapses[i], values);
-    lines += score_line(*job_->ranking, row, values, decision);
-    if (decision.is_kept) kept.push_back(pair_row(row, decision));
+    all.push_back({&row, values, decide_row(*job_->ranking, candidates.collapses[i], values)});
   }
-  write_file_atomically(job_->rounds_dir + "/round-" + std::to_string(index) + ".jsonl", lines);
+  return all;
+}
+
+std::shared_ptr<const TokenizedBlock> RoundDesk::rank(std::uint64_t index) {
+  Round& round = rounds_.at(index);
+  std::vector<PreferenceRow> kept;
+  for (const Ranked& candidate : ranked(index, round)) {
+    if (candidate.decision.is_kept) kept.push_back(pair_row(*candidate.row, candidate.decision));
+  }
   auto pairs = pairs_block(std::move(kept), round);
-  round.figures = {{"pairs", static_cast<double>(round.pairs.size())},
-                   {"scores/reward", mean(scores[0])},
-                   {"scores/cost", mean(scores[1])}};
   return round.pairs.empty() ? nullptr : open_block(round, 2 * index + 1, std::move(pairs));
 }
 
@@ -177,19 +194,32 @@ std::shared_ptr<TokenizedBlock> RoundDesk::pairs_block(std::vector<PreferenceRow
 RoundReady RoundDesk::finish(std::uint64_t index) {
   const auto found = rounds_.find(index);
   Round& round = found->second;
+  std::string lines;
+  Mean reward, cost;
+  for (const auto& [row, values, decision] : ranked(index, round)) {
+    lines += score_line(*job_->ranking, *row, values, decision);
+    reward.add(*values[0]);
+    cost.add(*values[1]);
+  }
+  write_file_atomically(job_->rounds_dir + "/round-" + std::to_string(index) + ".jsonl", lines);
+  std::vector<TrainingRow> pairs;
   for (std::size_t i = 0; i < round.pairs.size(); ++i) {
+    TrainingRow& pair = round.pairs[i];
+    if (round.rejected.count(pair.row) == 1) continue;
     const std::vector<double>& reference =
         *round.scores.at(2 * index + 1)[job_->reference_model][i];
-    round.pairs[i].reference_chosen = reference[0];
-    round.pairs[i].reference_rejected = reference[1];
+    pair.reference_chosen = reference[0];
+    pair.reference_rejected = reference[1];
+    pairs.push_back(std::move(pair));
   }
   const std::uint64_t version = job_->version_of(index);
-  round.figures.push_back({"policy_lag", static_cast<double>(index - version)});
-  RoundReady ready{index, version,
-                   std::make_shared<const std::vector<TrainingRow>>(std::move(round.pairs)),
-                   std::make_shared<const std::vector<NamedNumber>>(std::move(round.figures))};
+  const std::vector<NamedNumber> figures{{"pairs", static_cast<double>(pairs.size())},
+                                         {"scores/reward", reward.value()},
+                                         {"scores/cost", cost.value()},
+                                         {"policy_lag", static_cast<double>(index - version)}};
   rounds_.erase(found);
-  return ready;
+  return {index, version, std::make_shared<const std::vector<TrainingRow>>(std::move(pairs)),
+          std::make_shared<const std::vector<NamedNumber>>(figures)};
 }
 
 }  // namespace midpo

@@ -71,6 +71,9 @@ RoundDeskActor::behavior_type round_desk_actor(Pointer self, std::shared_ptr<con
       [self](const PromptLeftOut& prompt) { open(self, self->state.desk->leave_out(prompt)); },
       [self](const BlockPlanned& planned) { take_known(self, planned); },
       [self](const TileScored& scored) { take_scored(self, scored); },
+      [self](const RowRejected& rejected) {
+        if (self->state.desk->reject(rejected)) complete(self, rejected.block);
+      },
       [self](Stop) { self->quit(); },
   };
 }

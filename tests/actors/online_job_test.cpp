@@ -10,6 +10,7 @@
 
 #include "actors/online/online_run.h"
 #include "actors/remote/worker_actor.h"
+#include "tests/support/error_text.h"
 #include "tests/support/stub_engines.h"
 #include "tests/support/temporary_folder.h"
 
@@ -112,6 +113,57 @@ TEST_F(OnlineJobTest, MakesTheSameWithGeneratorsBehindSockets) {
   one.get();
   two.get();
   EXPECT_EQ(made("there"), made("here"));
+}
+
+/// Refuses rows of one prompt with so many sequences: candidates, or the pair made of them.
+HookedScorer::Hook refuse(std::int32_t prompt, std::size_t num_sequences) {
+  return [prompt, num_sequences](std::span<const RowTokens> rows) {
+    for (const RowTokens& row : rows) {
+      if (row.sequences.size() != num_sequences || row.sequences[0][0] != prompt) continue;
+      throw Error(ErrorCode::kNumerics, "no number");
+    }
+  };
+}
+
+TEST_F(OnlineJobTest, LeavesOutAPromptWhoseCandidatesCannotBeScored) {
+  constexpr std::size_t kCandidates = 4;
+  run(config("whole"));
+  // The first row of round 1 that a pair is made of.
+  std::istringstream round(folder_.read("whole/state/rounds/round-1.jsonl"));
+  nlohmann::json kept;
+  for (std::string line; std::getline(round, line) && kept.is_null();) {
+    const auto row = nlohmann::json::parse(line);
+    if (row["kept"]) kept = row;
+  }
+  ASSERT_FALSE(kept.is_null());
+  const auto prompt = kept["prompt_ids"][0].get<std::int32_t>();
+  for (const std::size_t num_sequences : {kCandidates, std::size_t{2}}) {
+    const std::string name = std::to_string(num_sequences);
+    for (const std::uint32_t scorers : {1, 2}) {
+      engines_.scorer_hook = refuse(prompt, num_sequences);
+      OnlineConfig poisoned = config(name + "-" + std::to_string(scorers));
+      poisoned.training.on_bad_row = "quarantine";
+      poisoned.training.scorers = scorers;
+      run(poisoned);
+    }
+    engines_.scorer_hook = nullptr;
+    const std::string found = folder_.read(name + "-1/state/quarantine.jsonl");
+    EXPECT_EQ(nlohmann::json::parse(found)["row"], prompt - 1000);
+    OnlineConfig told = config(name);
+    told.training.on_bad_row = "quarantine";
+    std::filesystem::create_directories(folder_.file(name + "/state"));
+    folder_.write(name + "/state/quarantine.jsonl", found);
+    told.training.resume = true;
+    run(told);
+    for (const char* scorers : {"-1", "-2"}) EXPECT_EQ(made(name + scorers), made(name));
+    EXPECT_NE(made(name), made("whole"));
+  }
+}
+
+TEST_F(OnlineJobTest, StopsAtARowThatCannotBeScored) {
+  engines_.scorer_hook = refuse(1000 + 7, 4);
+  const std::string text = error_text(ErrorCode::kNumerics, [&] { run(config("run")); });
+  EXPECT_NE(text.find("prompts.jsonl:8"), std::string::npos) << text;
 }
 
 }  // namespace

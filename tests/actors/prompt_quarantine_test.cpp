@@ -56,6 +56,17 @@ TEST(PromptQuarantine, HasTheSameFileWhateverTheOrderOfDeaths) {
   EXPECT_THAT(folder.read("one"), HasSubstr(R"({"round":1,"row":7,"line":8,"file":0,)"));
 }
 
+TEST(PromptQuarantine, KeepsOneOfTwoCausesWhicheverComesFirst) {
+  const TemporaryFolder folder;
+  for (const bool is_swapped : {false, true}) {
+    PromptQuarantine quarantine(folder.file(is_swapped ? "ba" : "ab"), kStaleness);
+    quarantine.add(3, prompt(5), is_swapped ? "b" : "a");
+    quarantine.add(3, prompt(5), is_swapped ? "a" : "b");
+  }
+  EXPECT_EQ(folder.read("ab"), folder.read("ba"));
+  EXPECT_THAT(folder.read("ab"), HasSubstr(R"("reason":"a")"));
+}
+
 TEST(PromptQuarantine, NamesALineThatIsNotItsOwn) {
   const TemporaryFolder folder;
   const std::string path = folder.write("q.jsonl", "{\"round\":1,\"row\":2}\nnothing\n");
