@@ -86,7 +86,7 @@ def test_keys_come_and_go_while_the_job_runs(rows, expected, keys, tmp_path):
 
 
 def test_a_bad_list_leaves_the_former_one_in_force(rows, expected, keys, tmp_path):
-    with KeyedCluster(rows, tmp_path, keys, delay_us=60_000) as cluster:
+    with KeyedCluster(rows, tmp_path, keys, delay_us=20_000) as cluster:
         cluster.wait_for_words("coordinator", "worker_ready worker=w0")
         cluster.list("late", more=cluster.allowed.read_text().strip() + " admin\n")
         cluster.reload()
@@ -98,7 +98,7 @@ def test_a_bad_list_leaves_the_former_one_in_force(rows, expected, keys, tmp_pat
 
 
 def test_a_key_is_held_to_its_roles(rows, expected, keys, tmp_path):
-    with KeyedCluster(rows, tmp_path, keys, delay_us=60_000) as cluster:
+    with KeyedCluster(rows, tmp_path, keys, delay_us=35_000) as cluster:
         cluster.wait_for_words("coordinator", "worker_ready worker=w0")
         cluster.list("w0 scorer,learner-rank", "reader generator")
         cluster.reload()
