@@ -4,6 +4,8 @@
 #   scripts/check.sh               all: format layers release tests asan tsan fuzz
 #   scripts/check.sh tests asan    only these
 #   scripts/check.sh tidy          clang-tidy on the C++ files changed since HEAD (or in HEAD if none are)
+# MIDPO_TSAN_LIBS: a folder of libcaf_core and libzmq built with -fsanitize=thread (docs/reliability.md); tsan then runs
+# what real schedulers and sockets do, too.
 # MIDPO_FUZZ_SECONDS: seconds for each fuzz target (default 60, 0: none). MIDPO_JOBS: parallel jobs (default: all cores).
 set -euo pipefail
 
@@ -65,6 +67,8 @@ gate_tsan() {
   run_tests build/tsan/tests/runtime -L fast -LE real_scheduler -E '^store_(kill|damage)_test$'
   run_tests build/tsan/tests/actors -L fast -LE real_scheduler
   run_tests build/tsan/tests/models -R '^(spin_rounds|tokenizer)_test$'
+  [ -n "${MIDPO_TSAN_LIBS:-}" ] || return 0
+  LD_LIBRARY_PATH="$MIDPO_TSAN_LIBS" run_tests build/tsan/tests -L real_scheduler
 }
 
 # run_fuzzer PROGRAM: new inputs go to build/fuzz, a crasher to build/fuzz/crashes.

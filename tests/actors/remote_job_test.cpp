@@ -6,6 +6,7 @@
 #include <atomic>
 #include <deque>
 #include <future>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -94,11 +95,25 @@ class RemoteJobTest : public ::testing::Test {
   int num_workers_ = 0;
 };
 
+/// Nobody's first tile is done before everybody has one: a job cannot end while a worker is still
+/// on its way.
+StubEngines meeting_engines(const std::shared_ptr<std::latch>& meeting) {
+  StubEngines engines;
+  const auto has_come = std::make_shared<std::once_flag>();
+  engines.scorer_hook = [=](std::span<const RowTokens>) {
+    std::call_once(*has_come, [&] { meeting->count_down(); });
+    meeting->wait();
+  };
+  return engines;
+}
+
 TEST_F(RemoteJobTest, WritesTheBytesOfALocalRun) {
   run("local", 2, "");
   const std::string address = "tcp://127.0.0.1:45871";
-  auto one = start_worker(address, engines_);
-  auto two = start_worker(address, engines_);
+  const auto meeting = std::make_shared<std::latch>(2);
+  const StubEngines first = meeting_engines(meeting), second = meeting_engines(meeting);
+  auto one = start_worker(address, first);
+  auto two = start_worker(address, second);
   run("remote", 0, address);
   one.get();
   two.get();
