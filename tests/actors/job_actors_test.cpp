@@ -12,10 +12,12 @@ TEST(JobActors, EndWithManyActorsOfTheirOwnThreads) {
     JobActors actors;
     std::vector<caf::actor> many;
     for (int i = 0; i < 500; ++i) {
-      many.push_back(actors.system.spawn<caf::detached>([](caf::event_based_actor* self) {
+      // CAF 0.17 dereferences a null pointer for a function without an argument.
+      const auto body = [](caf::event_based_actor* self, int) {
         install_error_boundary(self);
         return caf::behavior{[self](int) { self->quit(); }};
-      }));
+      };
+      many.push_back(actors.system.spawn<caf::detached>(body, i));
     }
     for (const caf::actor& actor : many) caf::anon_send(actor, 1);
   }
