@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Every gate a change must pass, in order, cheapest first; stops at the first failure and names it.
-#   scripts/check.sh               all: format layers release tests asan tsan fuzz
+#   scripts/check.sh               all: format layers release cuda tests asan tsan fuzz
 #   scripts/check.sh tests asan    only these
 #   scripts/check.sh tidy          clang-tidy on the C++ files changed since HEAD (or in HEAD if none are)
 # MIDPO_TSAN_LIBS: a folder of libcaf_core and libzmq built with -fsanitize=thread (docs/reliability.md); tsan then runs
@@ -15,7 +15,7 @@ readonly jobs="${MIDPO_JOBS:-$(nproc)}"
 readonly tsan_libs="${MIDPO_TSAN_LIBS:-}"
 # They are this script's: midpo warns of variables that are no option of its own, and tests see that.
 unset MIDPO_FUZZ_SECONDS MIDPO_JOBS MIDPO_TSAN_LIBS
-readonly all_gates=(format layers release tests asan tsan fuzz)
+readonly all_gates=(format layers release cuda tests asan tsan fuzz)
 export CTEST_OUTPUT_ON_FAILURE=1
 
 say() { echo "check: $*" >&2; }
@@ -51,6 +51,15 @@ build() {
 run_tests() { ctest --test-dir "$1" --no-tests=error "${@:2}"; }
 
 gate_release() { build release; }
+
+# What needs a GPU to run needs none to compile.
+gate_cuda() {
+  if ! command -v nvcc >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
+    say "nvcc is not installed; cuda skipped"
+    return 0
+  fi
+  build cuda midpo_cuda midpo_nccl
+}
 
 gate_tests() {
   build release

@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <string>
-#include <type_traits>
 
 #include "models/dtype.h"
 #include "runtime/core/error.h"
@@ -51,11 +50,17 @@ __device__ float reduce_block(float value) {
   return result;
 }
 
+/// Keeps a parameter out of deduction. (std::type_identity is of C++20, which nvcc's build is not.)
+template <class T>
+struct Exactly {
+  using Type = T;
+};
+
 /// Enqueues the kernel. @param stream a cudaStream_t.
 /// @throws Error(kDevice) naming the kernel where CUDA refuses the launch.
 template <class... Parameters>
 void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, void* stream,
-            std::type_identity_t<Parameters>... arguments) {
+            typename Exactly<Parameters>::Type... arguments) {
   void* pointers[] = {&arguments...};
   cudaError_t status =
       cudaLaunchKernel(kernel, grid, block, pointers, 0, static_cast<cudaStream_t>(stream));
