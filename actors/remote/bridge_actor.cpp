@@ -281,6 +281,7 @@ void publish(Pointer self, const PublishVersion& published) {
 }
 
 void report(BridgeState& state) {
+  if (!state.endpoint) return;  // asked before the first tick
   const auto now = Clock::now();
   const EndpointCounters counters = state.endpoint->counters();
   log::info("waits", {{"who", "bridge"},
