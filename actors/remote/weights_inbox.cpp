@@ -39,8 +39,10 @@ std::optional<std::uint64_t> number_in(const fs::path& path, std::string_view pr
 std::optional<FileDescriptor> lock(const std::string& dir) {
   FileDescriptor held(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!held.is_open() || flock(held.get(), LOCK_EX | LOCK_NB) != 0) return std::nullopt;
+  struct stat locked {};
   struct stat found {};
-  const bool is_there = fstat(held.get(), &found) == 0 && found.st_nlink > 0;
+  const bool is_there = fstat(held.get(), &locked) == 0 && lstat(dir.c_str(), &found) == 0 &&
+                        locked.st_dev == found.st_dev && locked.st_ino == found.st_ino;
   return is_there ? std::optional(std::move(held)) : std::nullopt;
 }
 
@@ -49,7 +51,8 @@ void remove_orphans(const fs::path& parent) {
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(parent, ignored)) {
     if (!entry.path().filename().string().starts_with(kPrefix)) continue;
-    if (lock(entry.path().string())) fs::remove_all(entry.path(), ignored);
+    // Held until it is gone: its maker may be about to lock it.
+    if (const auto held = lock(entry.path().string())) fs::remove_all(entry.path(), ignored);
   }
 }
 
