@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 #include <c10/util/Logging.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "runtime/core/error.h"
@@ -16,6 +17,15 @@ void silence_warnings() {
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = kError;
 }
 
+/// Gloo writes to sockets whose other end may have been killed: an error to be named by us, where
+/// the signal would end this rank without a word. A handler of the program's own stays.
+void ignore_broken_pipes() {
+  struct sigaction present {};
+  if (sigaction(SIGPIPE, nullptr, &present) == 0 && present.sa_handler == SIG_DFL) {
+    signal(SIGPIPE, SIG_IGN);
+  }
+}
+
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) void midpo_open_collective(
@@ -23,6 +33,7 @@ extern "C" __attribute__((visibility("default"))) void midpo_open_collective(
   using midpo::Error;
   using midpo::ErrorCode;
   silence_warnings();
+  ignore_broken_pipes();
   const std::string where =
       "rank " + std::to_string(options.rank) + " joining at " + options.rendezvous.text() + ": ";
   try {

@@ -218,6 +218,14 @@ TEST(Collective, NamesARankThatIsKilled) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(10));
 }
 
+TEST(Collective, IsNotEndedByTheSignalOfABrokenPipe) {
+  signal(SIGPIPE, SIG_DFL);
+  run_ranks(2, [](Collective&) {});
+  struct sigaction present {};
+  ASSERT_EQ(sigaction(SIGPIPE, nullptr, &present), 0);
+  EXPECT_EQ(present.sa_handler, SIG_IGN);
+}
+
 TEST(Collective, NamesARankThatHangs) {
   const std::string text =
       after([](pid_t child) { kill(child, SIGSTOP); }, {milliseconds(1500), seconds(20)});
