@@ -247,12 +247,14 @@ def test_a_kill_behind_the_ranking_quarantines_no_row_twice(program, inputs, tmp
 
 
 def test_a_plan_that_does_not_fit_is_refused(program, inputs, tmp_path):
-    """Three score models and two learners of 300 GiB each on a device of 1,024."""
+    """Three score models of 300 GiB, and the transpose that both learners share, on 1,024."""
     command = stub_command(program, inputs, tmp_path / "run", "--model-mib", 300 << 10)
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 4
-    assert ("cpu has 1048576 MiB free, the plan's weights need 1536000 MiB: reference 307200 MiB"
+    assert ("cpu has 1048576 MiB free, the plan's weights need 1228800 MiB: reference 307200 MiB"
             in result.stderr)
+    for model in ("reward", "cost", "its transpose"):
+        assert f", {model} 307200 MiB" in result.stderr
     assert not (tmp_path / "run").exists()
     run_stub([*command, "--model-mib", str(100 << 10), "--dry-run"])
 
