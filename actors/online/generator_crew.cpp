@@ -45,7 +45,7 @@ void GeneratorCrew::publish(const PublishedWeights& weights, std::uint64_t oldes
 void GeneratorCrew::write_round(std::uint64_t round) {
   std::vector<std::uint64_t> prompts;
   for (const std::uint64_t prompt : BatchPlan(job_->learner.batches).rows_of(round)) {
-    if (quarantine_->excludes(round, prompt)) {
+    if (quarantine_->excludes(round, job_->prompts[prompt].row)) {
       caf::anon_send(desk_, PromptLeftOut{round, prompt});
     } else {
       prompts.push_back(prompt);

@@ -15,8 +15,9 @@ namespace midpo {
 /// Round r is optimizer step r: its prompts get candidates from the weights of version_of(r), the
 /// candidates are scored and ranked, and the pairs that are kept are trained on.
 struct OnlineJob : ScoringJob {
-  std::vector<PreferenceRow> prompts;
-  LearnerJob learner;  ///< batches: rows are prompts
+  std::vector<PreferenceRow> prompts;  ///< by row; a round's part names them by place in here
+  std::vector<BadRow> bad_prompts;     ///< left out from the start, by row
+  LearnerJob learner;                  ///< batches: rows are prompts
   /// Decides the pairs; its models are the first of this job's, its templates all of them.
   std::shared_ptr<const RankJob> ranking;
   std::uint32_t reference_model = 0;  ///< index into models

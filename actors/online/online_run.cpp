@@ -10,6 +10,7 @@
 #include "actors/learning/score_models.h"
 #include "actors/online/online_coordinator.h"
 #include "actors/online/online_plan.h"
+#include "actors/online/online_prompts.h"
 #include "actors/online/remote_policy.h"
 #include "actors/rank_plan.h"
 #include "actors/rank_summary.h"
@@ -28,22 +29,6 @@ namespace fs = std::filesystem;
 
 std::string state_dir(const OnlineConfig& config) { return config.training.output + "/state"; }
 std::string policy_dir(const OnlineConfig& config) { return config.training.output + "/policy"; }
-
-std::vector<InputFile> read_prompts(const OnlineConfig& config, OnlineJob& job) {
-  RowRequirements wanted;
-  wanted.is_prompt_only = true;
-  const auto reader = open_rows(config.training.data, 1024, BadRowPolicy::kFail, wanted);
-  job.input_paths = config.training.data;
-  for (bool is_last = false; !is_last;) {
-    const auto block = reader->next_block();
-    is_last = block->is_last;
-    job.prompts.insert(job.prompts.end(), block->rows.begin(), block->rows.end());
-  }
-  reader->check_unchanged();
-  require(!job.prompts.empty(), ErrorCode::kData,
-          config.training.data.front() + ": no prompt; wanted rows with prompt or prompt_ids");
-  return reader->files();
-}
 
 LearnerRequest learner_request(const OnlineConfig& config) {
   if (config.learner == "router") return router_learner(config.training, config.gates);
@@ -151,7 +136,7 @@ void write_online_manifest(const OnlineConfig& config, const OnlineJob& job,
     manifest.outputs.push_back({path, entry.file_size(), 0, sha256_of_file(path)});
   }
   std::ranges::sort(manifest.outputs, {}, &ManifestOutput::path);
-  manifest.rows_in = job.prompts.size();
+  manifest.rows_in = job.prompts.size() + job.bad_prompts.size();
   manifest.rows_quarantined = num_quarantined;
   manifest.rows_out = manifest.rows_in - num_quarantined;
   write_manifest(state_dir(config) + "/manifest.json", manifest);
@@ -173,17 +158,18 @@ std::shared_ptr<OnlineResources> prepare(const OnlineConfig& config, const Learn
                                          const std::string& resolved, const EngineFactory& engines,
                                          OnlineJob& job) {
   const TrainingConfig& training = config.training;
-  const std::vector<InputFile> inputs = read_prompts(config, job);
+  const std::vector<InputFile> inputs = read_prompts(training.data, job);
   add_score_models(training, {Role::kReward, Role::kCost, Role::kReference}, job);
   job.reference_model = 2;
   load_score_models(training, engines, job);
   job.ranking = make_ranking(config, job);
   fill_generation(config, engines, job);
+  check_prompts(job);
   const LearnerRequest request = learner_request(config);
   job.learner = make_learner_job(config, request, job.prompts.size());
   auto resources = std::make_shared<OnlineResources>();
-  resources->quarantine =
-      std::make_shared<PromptQuarantine>(folder.file("quarantine.jsonl"), job.max_staleness);
+  resources->quarantine = std::make_shared<PromptQuarantine>(folder.file("quarantine.jsonl"),
+                                                             job.max_staleness, job.bad_prompts);
   resources->learner = engines.make_learner(request.options);
   const std::string plan = online_plan_json(config, job, *resources->learner, inputs);
   settle_learning_plan(folder.file("plan.json"), plan);

@@ -6,15 +6,18 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "actors/row_lines.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
-#include "runtime/core/json_text.h"
 
 namespace midpo {
 
-PromptQuarantine::PromptQuarantine(std::string path, std::uint64_t max_staleness)
-    : path_(std::move(path)), max_staleness_(max_staleness) {
+PromptQuarantine::PromptQuarantine(std::string path, std::uint64_t max_staleness,
+                                   const std::vector<BadRow>& unusable)
+    : path_(std::move(path)), max_staleness_(max_staleness), num_unusable_(unusable.size()) {
   read();
+  for (const BadRow& row : unusable) unusable_lines_ += quarantine_line(row);
+  if (!unusable.empty()) write();
 }
 
 void PromptQuarantine::read() {
@@ -22,7 +25,8 @@ void PromptQuarantine::read() {
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
     const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
-    const bool is_entry = entry.is_object() && entry.contains("round") && entry.contains("row") &&
+    if (entry.is_object() && !entry.contains("round")) continue;  // found again at each start
+    const bool is_entry = entry.is_object() && entry.contains("row") &&
                           entry["round"].is_number_unsigned() && entry["row"].is_number_unsigned();
     require(is_entry, ErrorCode::kData,
             path_ + ":" + std::to_string(number) +
@@ -34,13 +38,15 @@ void PromptQuarantine::read() {
 void PromptQuarantine::add(std::uint64_t round, const PreferenceRow& prompt,
                            const std::string& reason) {
   const std::string made =
-      "{\"round\":" + std::to_string(round) + ",\"row\":" + std::to_string(prompt.row) +
-      ",\"line\":" + std::to_string(prompt.position.line) +
-      ",\"file\":" + std::to_string(prompt.position.file) + ",\"reason\":" + json_string(reason) +
-      ",\"raw\":" + json_string(prompt.json) + "}\n";
+      "{\"round\":" + std::to_string(round) + "," +
+      quarantine_line({prompt.row, prompt.position, reason, prompt.json}).substr(1);
   std::string& line = lines_[{round, prompt.row}];
   if (line.empty() || made < line) line = made;
-  std::string text;
+  write();
+}
+
+void PromptQuarantine::write() const {
+  std::string text = unusable_lines_;
   for (const auto& [where, kept] : lines_) text += kept;
   write_file_atomically(path_, text);
 }
@@ -55,7 +61,7 @@ bool PromptQuarantine::excludes(std::uint64_t round, std::uint64_t prompt) const
 std::uint64_t PromptQuarantine::num_prompts() const {
   std::set<std::uint64_t> prompts;
   for (const auto& [where, line] : lines_) prompts.insert(where.second);
-  return prompts.size();
+  return prompts.size() + num_unusable_;
 }
 
 }  // namespace midpo

@@ -17,7 +17,7 @@ PreferenceRow preference_row(const OnlineJob& job, const WrittenRow& written,
                              std::uint64_t version) {
   const GeneratedRow& row = written.row;
   const auto& prompts = job.prompts;
-  PreferenceRow made = *std::ranges::find(prompts, row.prompt->row, &PreferenceRow::row);
+  PreferenceRow made = *std::ranges::lower_bound(prompts, row.prompt->row, {}, &PreferenceRow::row);
   made.json = with_fields(written.json, {{"policy_version", std::to_string(version)}});
   for (const GeneratedResponse& response : row.responses) {
     if (made.prompt_ids.empty()) {

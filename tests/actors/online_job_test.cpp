@@ -3,10 +3,12 @@
 // behind real sockets, all in one process.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <future>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 #include "actors/online/online_run.h"
 #include "actors/remote/worker_actor.h"
@@ -24,16 +26,20 @@ class OnlineJobTest : public ::testing::Test {
  protected:
   void SetUp() override {
     testing::internal::CaptureStdout();
-    std::string prompts;
-    for (int i = 0; i < kPrompts; ++i) {
-      prompts += "{\"prompt_ids\":[" + std::to_string(1000 + i) + "]}\n";
-    }
-    folder_.write("prompts.jsonl", prompts);
+    folder_.write("prompts.jsonl", prompt_lines(0, kPrompts));
     for (const char* name : {"base", "reward", "cost"}) {
       std::filesystem::create_directories(folder_.file(name));
     }
   }
   void TearDown() override { testing::internal::GetCapturedStdout(); }
+
+  static std::string prompt_lines(int begin, int end) {
+    std::string lines;
+    for (int i = begin; i < end; ++i) {
+      lines += "{\"prompt_ids\":[" + std::to_string(1000 + i) + "]}\n";
+    }
+    return lines;
+  }
 
   OnlineConfig config(const std::string& name, std::int64_t max_staleness = 2) const {
     OnlineConfig config;
@@ -112,6 +118,12 @@ TEST_F(OnlineJobTest, MakesTheSameWithAGeneratorBehindSockets) {
   EXPECT_EQ(made("there"), made("here"));
 }
 
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
 /// Refuses rows of one prompt with so many sequences: candidates, or the pair made of them.
 HookedScorer::Hook refuse(std::int32_t prompt, std::size_t num_sequences) {
   return [prompt, num_sequences](std::span<const RowTokens> rows) {
@@ -161,6 +173,57 @@ TEST_F(OnlineJobTest, StopsAtARowThatCannotBeScored) {
   engines_.scorer_hook = refuse(1000 + 7, 4);
   const std::string text = error_text(ErrorCode::kNumerics, [&] { run(config("run")); });
   EXPECT_NE(text.find("prompts.jsonl:8"), std::string::npos) << text;
+}
+
+/// One line that is no row, one prompt that leaves no room for a response.
+TEST_F(OnlineJobTest, StopsAtAPromptThatNobodyCanAnswer) {
+  const std::string good = prompt_lines(0, 3);
+  folder_.write("prompts.jsonl", good + "{\"prompt_ids\":\n" + prompt_lines(4, kPrompts));
+  std::string text = error_text(ErrorCode::kData, [&] { run(config("unreadable")); });
+  EXPECT_NE(text.find("prompts.jsonl:4"), std::string::npos) << text;
+
+  const std::string long_prompt = "{\"prompt_ids\":[1" + repeated(",1", 5000) + "]}\n";
+  folder_.write("prompts.jsonl", good + long_prompt + prompt_lines(4, kPrompts));
+  text = error_text(ErrorCode::kData, [&] { run(config("long")); });
+  EXPECT_NE(text.find("prompts.jsonl:4: the prompt has 5001 tokens"), std::string::npos) << text;
+  EXPECT_NE(text.find("--on-bad-row quarantine"), std::string::npos) << text;
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("long/state/rounds/round-0.jsonl")));
+}
+
+TEST_F(OnlineJobTest, GoesOnWithoutPromptsThatNobodyCanAnswer) {
+  const std::string long_prompt = "{\"prompt_ids\":[1" + repeated(",1", 5000) + "]}\n";
+  folder_.write("prompts.jsonl",
+                "not a row\n" + prompt_lines(1, 9) + long_prompt + prompt_lines(10, kPrompts));
+  engines_.scorer_hook = refuse(1000 + 12, 4);  // found out only when it is scored
+  for (const int generators : {1, 3}) {
+    OnlineConfig some = config("run" + std::to_string(generators));
+    some.training.on_bad_row = "quarantine";
+    some.generators = generators;
+    run(some);
+  }
+  EXPECT_EQ(made("run3"), made("run1"));
+  std::istringstream file(folder_.read("run1/state/quarantine.jsonl"));
+  std::vector<nlohmann::json> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
+  ASSERT_GE(lines.size(), 3u);
+  EXPECT_EQ(lines[0]["raw"], "not a row");
+  EXPECT_EQ((std::pair<int, int>(lines[1]["row"], lines[1]["line"])), std::pair(9, 10));
+  for (std::size_t i = 2; i < lines.size(); ++i) EXPECT_EQ(lines[i]["row"], 12);
+  const auto rows = nlohmann::json::parse(folder_.read("run1/state/manifest.json"))["rows"];
+  EXPECT_EQ((std::array<int, 3>{rows["in"], rows["out"], rows["quarantined"]}),
+            (std::array<int, 3>{kPrompts, kPrompts - 3, 3}));
+
+  // Who knows from the start that row 12 is bad leaves out that row, not the 12th that is left.
+  engines_.scorer_hook = nullptr;
+  OnlineConfig told = config("told");
+  told.training.on_bad_row = "quarantine";
+  told.training.resume = true;
+  std::filesystem::create_directories(folder_.file("told/state"));
+  folder_.write("told/state/quarantine.jsonl", folder_.read("run1/state/quarantine.jsonl"));
+  run(told);
+  EXPECT_EQ(made("told"), made("run1"));
+  EXPECT_EQ(folder_.read("told/state/quarantine.jsonl"),
+            folder_.read("run1/state/quarantine.jsonl"));
 }
 
 }  // namespace
