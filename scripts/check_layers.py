@@ -63,6 +63,7 @@ TOKEN = re.compile(
     r'//[^\n]*|/\*.*?\*/|R"(?P<tag>[^()\s\\]{0,16})\(.*?\)(?P=tag)"|"(?:\\.|[^"\\\n])*"'
     r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'",
     re.DOTALL)
+TYPE = re.compile(r'(?:struct|class|union|enum class|enum) (\w+)(?!\w|::)[^;()]*\{')
 CONTAINER = re.compile(r'\b(namespace|class|struct|union|enum|extern)\b')
 
 
@@ -196,6 +197,31 @@ def check_functions(path: str, text: str):
             start_line = start_line or line
 
 
+def types_of(text: str):
+    """(line, name) of each type defined at the left margin, outside of unnamed namespaces: those
+    that all files see under one name."""
+    unnamed = 0
+    for line, content in enumerate(text.splitlines(), 1):
+        unnamed += content == "namespace {"
+        unnamed -= unnamed and content == "}  // namespace"
+        match = None if unnamed else TYPE.match(content)
+        if match:
+            yield line, match.group(1)
+
+
+def check_type_names(texts: dict[str, str]):
+    """One namespace: two types of one name are one to the linker, which keeps the functions of
+    either."""
+    homes = {}
+    for path, text in texts.items():
+        if path.startswith("tests/") or pathlib.PurePath(path).suffix not in CPP_SUFFIXES:
+            continue
+        for line, name in types_of(text):
+            home = homes.setdefault(name, path)
+            if home != path:
+                yield path, Finding(line, "type-name", f"{name} is defined in {home} as well")
+
+
 CPP_RULES = (check_includes, check_size, check_columns, check_spdx, check_comments, check_functions)
 
 
@@ -218,11 +244,12 @@ def repository_files(root: pathlib.Path) -> list[str]:
 
 def check_files(root: pathlib.Path, paths: list[str]) -> int:
     num_errors = 0
-    for path in paths:
-        for finding in check_text(path, (root / path).read_text(encoding="utf-8")):
-            kind = "warning: " if finding.is_warning else ""
-            print(f"{path}:{finding.line}: {kind}{finding.rule}: {finding.text}")
-            num_errors += not finding.is_warning
+    texts = {path: (root / path).read_text(encoding="utf-8") for path in paths}
+    found = [(path, finding) for path, text in texts.items() for finding in check_text(path, text)]
+    for path, finding in (*found, *check_type_names(texts)):
+        kind = "warning: " if finding.is_warning else ""
+        print(f"{path}:{finding.line}: {kind}{finding.rule}: {finding.text}")
+        num_errors += not finding.is_warning
     print(f"check_layers: {len(paths)} files, {num_errors} errors", file=sys.stderr)
     return 1 if num_errors else 0
 

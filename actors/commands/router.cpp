@@ -36,7 +36,7 @@ class RouterCommand : public Command {
   }
 
  private:
-  RouterConfig router_;
+  RouterOptions router_;
   TrainingConfig config_;
   OptionTable table_;
 };

@@ -16,7 +16,8 @@ class SftCommand : public Command {
     config_.learning_rate = 2e-5;
     table_.example("midpo sft --model BASE --data alpaca.jsonl --output SFT --epochs 3");
     add_run_options(table_, config_,
-                    "Rows: prompt and response, messages, or instruction, input and output");
+                    "Rows: prompt and response (or completion), messages, or instruction, input "
+                    "and output");
     add_lora_options(table_, config_, true);
     add_training_options(table_, config_);
     add_remote_options(table_, config_.remote);

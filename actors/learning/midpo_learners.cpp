@@ -39,13 +39,13 @@ LearnerRequest helpfulness_expert(const TrainingConfig& config) {
   return learner;
 }
 
-void add_gate_options(OptionTable& table, RouterConfig& config) {
+void add_gate_options(OptionTable& table, RouterOptions& config) {
   table.integer("gate_width", &config.gate_width, 1, 1 << 16, "Inner width of a gate");
   table.number("gate_regularizer", &config.gate_regularizer, 0.0, 1e6,
                "Weight of abs(alpha) + abs(beta - 1)");
 }
 
-LearnerRequest router_learner(const TrainingConfig& config, const RouterConfig& router) {
+LearnerRequest router_learner(const TrainingConfig& config, const RouterOptions& router) {
   require_adapter(router.safety_adapter, "safety_adapter");
   require_adapter(router.helpfulness_adapter, "helpfulness_adapter");
   LearnerRequest learner;

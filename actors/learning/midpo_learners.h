@@ -14,16 +14,16 @@ LearnerRequest safety_expert(const TrainingConfig& config);
 /// Trains an adapter on the more helpful response; the offset takes rewards.
 LearnerRequest helpfulness_expert(const TrainingConfig& config);
 
-struct RouterConfig {
+struct RouterOptions {
   std::string safety_adapter, helpfulness_adapter;
   std::int64_t gate_width = 512;
   double gate_regularizer = 1.0;
 };
 
 /// Gate width and regularizer.
-void add_gate_options(OptionTable& table, RouterConfig& config);
+void add_gate_options(OptionTable& table, RouterOptions& config);
 
 /// Trains the gates on D_dual. @throws Error(kConfig) for an adapter that is no PEFT directory.
-LearnerRequest router_learner(const TrainingConfig& config, const RouterConfig& router);
+LearnerRequest router_learner(const TrainingConfig& config, const RouterOptions& router);
 
 }  // namespace midpo

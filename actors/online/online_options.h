@@ -14,7 +14,7 @@ struct OnlineConfig {
 
   TrainingConfig training;  ///< data: prompts; batch_size: prompts of a round
   SamplingConfig sampling;
-  RouterConfig gates;
+  RouterOptions gates;
   std::string learner = "adapter";
   std::string policy = "dual";
   std::int64_t max_staleness = 1;

@@ -155,7 +155,7 @@ LearningRequest router_stage(const PipelineConfig& config, const std::string& re
   // What it needs is in the store; workers leave when the first stage has scored everything.
   router.remote = {};
   if (!config.router_device.empty()) router.compute.device = config.router_device;
-  RouterConfig gates = config.gates;
+  RouterOptions gates = config.gates;
   gates.safety_adapter = safety;
   gates.helpfulness_adapter = helpfulness;
   return {"run", resolved, router, {router_learner(router, gates)}};

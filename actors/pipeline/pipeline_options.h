@@ -16,7 +16,7 @@ struct PipelineConfig {
   TrainingConfig shared;  ///< data, models, output, scoring, compute; steps are unused
   TrainingConfig expert;
   TrainingConfig router;
-  RouterConfig gates;
+  RouterOptions gates;
   std::string router_device;
   std::string router_start = "after_experts";
   std::int64_t router_versions = 8;

@@ -162,9 +162,9 @@ std::unique_ptr<const DecoderStep> make_step(const JsonNode& node) {
 
 }  // namespace
 
-Decoder::Decoder(const JsonNode& node) : joins_with_spaces_(false) { add_steps(node); }
+TokenDecoder::TokenDecoder(const JsonNode& node) : joins_with_spaces_(false) { add_steps(node); }
 
-void Decoder::add_steps(const JsonNode& node) {
+void TokenDecoder::add_steps(const JsonNode& node) {
   if (node.string("type") != "Sequence") {
     steps_.push_back(make_step(node));
     return;
@@ -172,7 +172,7 @@ void Decoder::add_steps(const JsonNode& node) {
   for (const JsonNode& element : node.at("decoders").elements()) add_steps(element);
 }
 
-std::string Decoder::decode(std::vector<std::string> tokens) const {
+std::string TokenDecoder::decode(std::vector<std::string> tokens) const {
   RegexScratch scratch;
   const std::size_t size = total_size(tokens);
   for (const auto& step : steps_) {

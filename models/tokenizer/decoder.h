@@ -19,11 +19,11 @@ class DecoderStep {
 
 /// The `decoder` of a tokenizer.json: Sequence, ByteLevel, Metaspace, Replace, ByteFallback, Fuse,
 /// Strip. Immutable.
-class Decoder {
+class TokenDecoder {
  public:
-  Decoder() = default;  ///< joins the tokens with spaces
+  TokenDecoder() = default;  ///< joins the tokens with spaces
   /// @throws Error(kCheckpoint) naming the type that is not supported.
-  explicit Decoder(const JsonNode& node);
+  explicit TokenDecoder(const JsonNode& node);
 
   std::string decode(std::vector<std::string> tokens) const;
 

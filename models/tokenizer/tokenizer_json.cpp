@@ -165,7 +165,8 @@ TokenizerJson parse_tokenizer_json(std::string_view json, const std::string& whe
   });
   with_part(root, where, "post_processor",
             [&](const JsonNode& node) { parts.post_processor = PostProcessor(node); });
-  with_part(root, where, "decoder", [&](const JsonNode& node) { parts.decoder = Decoder(node); });
+  with_part(root, where, "decoder",
+            [&](const JsonNode& node) { parts.decoder = TokenDecoder(node); });
   with_part(root, where, "added_tokens",
             [&](const JsonNode& node) { parts.added_tokens = read_added_tokens(node); });
   return parts;

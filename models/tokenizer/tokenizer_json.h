@@ -21,7 +21,7 @@ struct TokenizerJson {
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
   PostProcessor post_processor;
-  Decoder decoder;
+  TokenDecoder decoder;
   std::vector<AddedToken> added_tokens;
 };
 

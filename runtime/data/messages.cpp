@@ -16,7 +16,7 @@ std::string text_member(const simdjson::dom::object& message, std::string_view k
   return as_text(value, name + "." + std::string(key));
 }
 
-void require_role(const Message& message, std::string_view wanted, const std::string& name) {
+void require_role(const ChatMessage& message, std::string_view wanted, const std::string& name) {
   if (message.role == wanted) return;
   throw RowProblem(name + ".role is " + json_string(message.role.substr(0, 40)) + "; wanted \"" +
                    std::string(wanted) + "\" at this place");
@@ -34,8 +34,8 @@ bool is_message_list(const JsonValue& value) {
   return list.begin() != list.end() && (*list.begin()).is_object();
 }
 
-std::vector<Message> as_messages(const JsonValue& value, const std::string& name) {
-  std::vector<Message> messages;
+std::vector<ChatMessage> as_messages(const JsonValue& value, const std::string& name) {
+  std::vector<ChatMessage> messages;
   for (const JsonValue item : as_list(value, name, "a list of messages")) {
     const std::string item_label = item_name(name, messages.size());
     simdjson::dom::object object;
@@ -46,10 +46,10 @@ std::vector<Message> as_messages(const JsonValue& value, const std::string& name
   return messages;
 }
 
-std::vector<std::string> as_prompt_turns(const std::vector<Message>& messages,
+std::vector<std::string> as_prompt_turns(const std::vector<ChatMessage>& messages,
                                          const std::string& name) {
   std::vector<std::string> turns;
-  for (const Message& message : messages) {
+  for (const ChatMessage& message : messages) {
     const bool is_user_turn = turns.size() % 2 == 0;
     require_role(message, is_user_turn ? "user" : "assistant", item_name(name, turns.size()));
     turns.push_back(message.content);
@@ -57,7 +57,7 @@ std::vector<std::string> as_prompt_turns(const std::vector<Message>& messages,
   return turns;
 }
 
-std::string as_answer(const std::vector<Message>& messages, const std::string& name) {
+std::string as_answer(const std::vector<ChatMessage>& messages, const std::string& name) {
   if (messages.size() != 1) {
     throw RowProblem(name + " has " + std::to_string(messages.size()) +
                      " messages after the prompt; wanted one, the assistant's");

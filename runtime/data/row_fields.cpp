@@ -20,6 +20,7 @@ constexpr NamedField kNamedFields[] = {
     {"response", &RowFields::response},
     {"chosen", &RowFields::chosen},
     {"rejected", &RowFields::rejected},
+    {"completion", &RowFields::completion},
     {"text", &RowFields::text},
     {"messages", &RowFields::messages},
     {"instruction", &RowFields::instruction},

@@ -37,7 +37,7 @@ struct RowFields {
   std::optional<JsonValue> prompt, prompt_ids;
   std::vector<NumberedValue> numbered_texts;  ///< response_0, response_1, ...
   std::vector<NumberedValue> numbered_ids;    ///< response_0_ids, ...
-  std::optional<JsonValue> responses, response, chosen, rejected, text;
+  std::optional<JsonValue> responses, response, chosen, rejected, completion, text;
   std::optional<JsonValue> messages;                    ///< a whole conversation
   std::optional<JsonValue> instruction, input, output;  ///< Alpaca's names
   std::optional<JsonValue> responses_ids, response_ids, ids;

@@ -67,6 +67,7 @@ void fill_prompt_and_responses(const RowFields& fields, PreferenceRow& row) {
   if (has_texts) return fill_texts(fields, row);
   if (has_pair) return fill_chosen_rejected(fields, row);
   if (has_ids) return fill_token_ids(fields, row);
+  if (fields.completion) return fill_completion(fields, row);
   if (fields.messages) return fill_messages(fields, row);
   if (fields.instruction) return fill_instruction(fields, row);
   if (fields.text && fields.ids) throw RowProblem("has both text and ids; keep one of them");
@@ -77,8 +78,8 @@ void fill_prompt_and_responses(const RowFields& fields, PreferenceRow& row) {
     row.is_plain_text = true;
   } else {
     throw RowProblem(
-        "response_0 is missing or null, and so are responses, chosen, response, text, ids "
-        "and their token id forms");
+        "response_0 is missing or null, and so are responses, chosen, response, completion, "
+        "messages, text, ids and their token id forms");
   }
 }
 

@@ -27,14 +27,30 @@ std::vector<std::string> as_turns(const JsonValue& value) {
   return turns;
 }
 
-/// One of TRL's chosen and rejected behind an explicit prompt.
-std::string as_candidate(const JsonValue& value, const std::string& name) {
-  if (is_message_list(value)) return as_answer(as_messages(value, name), name);
-  return as_text(value, name);
+/// Whether a conversation begins with all turns of the prompt.
+bool begins_with(const std::vector<ChatMessage>& messages, const std::vector<std::string>& turns) {
+  if (messages.size() < turns.size()) return false;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const std::string_view role = i % 2 == 0 ? "user" : "assistant";
+    if (messages[i].role != role || messages[i].content != turns[i]) return false;
+  }
+  return true;
+}
+
+/// One of TRL's chosen and rejected, or its completion, behind an explicit prompt. Some datasets
+/// repeat the prompt in it.
+std::string as_candidate(const JsonValue& value, const std::string& name,
+                         const std::vector<std::string>& prompt) {
+  if (!is_message_list(value)) return as_text(value, name);
+  std::vector<ChatMessage> messages = as_messages(value, name);
+  if (begins_with(messages, prompt)) {
+    messages.erase(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(prompt.size()));
+  }
+  return as_answer(messages, name);
 }
 
 /// A whole conversation: a list of messages, or a transcript.
-std::vector<Message> as_conversation(const JsonValue& value, const std::string& name) {
+std::vector<ChatMessage> as_conversation(const JsonValue& value, const std::string& name) {
   if (is_message_list(value)) return as_messages(value, name);
   const std::string text = value.is_string() ? as_text(value, name) : std::string();
   if (!is_transcript(text)) {
@@ -47,8 +63,8 @@ std::vector<Message> as_conversation(const JsonValue& value, const std::string& 
 
 /// The form without a prompt: both conversations whole, of which the common beginning is it.
 void fill_conversations(const RowFields& fields, PreferenceRow& row) {
-  std::vector<Message> chosen = as_conversation(*fields.chosen, "chosen");
-  std::vector<Message> rejected = as_conversation(*fields.rejected, "rejected");
+  std::vector<ChatMessage> chosen = as_conversation(*fields.chosen, "chosen");
+  std::vector<ChatMessage> rejected = as_conversation(*fields.rejected, "rejected");
   const std::size_t num_shared = std::min(
       {chosen.size() - 1, rejected.size() - 1,
        static_cast<std::size_t>(std::ranges::mismatch(chosen, rejected).in1 - chosen.begin())});
@@ -74,21 +90,26 @@ void fill_chosen_rejected(const RowFields& fields, PreferenceRow& row) {
   required(fields.rejected, "rejected");
   if (fields.prompt) {
     row.prompt_turns = as_turns(*fields.prompt);
-    row.responses = {as_candidate(*fields.chosen, "chosen"),
-                     as_candidate(*fields.rejected, "rejected")};
+    row.responses = {as_candidate(*fields.chosen, "chosen", row.prompt_turns),
+                     as_candidate(*fields.rejected, "rejected", row.prompt_turns)};
   } else {
     fill_conversations(fields, row);
   }
   row.better_response_id = 0;
 }
 
+void fill_completion(const RowFields& fields, PreferenceRow& row) {
+  row.prompt_turns = as_turns(required(fields.prompt, "prompt"));
+  row.responses = {as_candidate(*fields.completion, "completion", row.prompt_turns)};
+}
+
 void fill_messages(const RowFields& fields, PreferenceRow& row) {
-  std::vector<Message> messages = as_messages(*fields.messages, "messages");
+  std::vector<ChatMessage> messages = as_messages(*fields.messages, "messages");
   if (messages.size() < 2 || messages.size() % 2 != 0) {
     throw RowProblem("messages has " + std::to_string(messages.size()) +
                      " entries; wanted an even number, the last one being the assistant's");
   }
-  const std::vector<Message> answer{std::move(messages.back())};
+  const std::vector<ChatMessage> answer{std::move(messages.back())};
   messages.pop_back();
   row.prompt_turns = as_prompt_turns(messages, "messages");
   row.responses = {as_answer(answer, "the last of messages")};

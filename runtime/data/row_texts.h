@@ -17,6 +17,9 @@ void fill_texts(const RowFields& fields, PreferenceRow& row);
 /// the common beginning of two message lists or two of HH-RLHF's transcripts. @throws RowProblem
 void fill_chosen_rejected(const RowFields& fields, PreferenceRow& row);
 
+/// TRL's rows for fine-tuning: prompt and completion, texts or message lists. @throws RowProblem
+void fill_completion(const RowFields& fields, PreferenceRow& row);
+
 /// A conversation that ends with the assistant's answer: all before it is the prompt.
 /// @throws RowProblem
 void fill_messages(const RowFields& fields, PreferenceRow& row);

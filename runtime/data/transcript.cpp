@@ -39,8 +39,8 @@ std::string trimmed(std::string_view text) {
 
 bool is_transcript(std::string_view text) { return speaker_of(text) != nullptr; }
 
-std::vector<Message> as_transcript(std::string_view text) {
-  std::vector<Message> turns;
+std::vector<ChatMessage> as_transcript(std::string_view text) {
+  std::vector<ChatMessage> turns;
   while (!text.empty()) {
     const Speaker& speaker = *speaker_of(text);
     text.remove_prefix(speaker.mark.size());

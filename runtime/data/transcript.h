@@ -13,6 +13,6 @@ namespace midpo {
 bool is_transcript(std::string_view text);
 
 /// The turns of a transcript in their order, without the white space around them.
-std::vector<Message> as_transcript(std::string_view text);
+std::vector<ChatMessage> as_transcript(std::string_view text);
 
 }  // namespace midpo

@@ -41,6 +41,8 @@ BAD_LINES = {
     "prompt_is_an_empty_list": with_field(prompt=[]),
     "prompt_list_holds_a_number": with_field(prompt=["a", 1, "c"]),
     "prompt_ends_with_the_assistant": with_field(prompt=["a", "b"]),
+    "messages_with_a_system_prompt": with_field(prompt=[{"role": "system", "content": "s"},
+                                                        {"role": "user", "content": "u"}]),
     "response_is_a_list": with_field(response_0=["a"]),
     "response_is_null": with_field(response_1=None),
     "responses_and_pairs": with_field(responses=["a", 3]),

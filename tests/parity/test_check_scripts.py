@@ -46,6 +46,18 @@ def test_failing_gate_is_named_with_file_and_line(repository):
     assert "gate release" not in result.stderr
 
 
+def test_two_types_of_one_name_are_refused(repository):
+    spdx = "// SPDX-License-Identifier: Apache-2.0\n"
+    (repository / "models/a.h").write_text(spdx + "struct Part {\n};\nclass Other;\n")
+    (repository / "models/b.cpp").write_text(
+        spdx + "namespace {\nstruct Part {\n};\n}  // namespace\nstruct Other {\n};\n")
+    assert check(repository, "layers").returncode == 0
+    (repository / "models/c.h").write_text(spdx + "class Part final : public Other {\n};\n")
+    result = check(repository, "layers")
+    assert result.returncode == 1
+    assert "models/c.h:2: type-name: Part is defined in models/a.h as well" in result.stdout
+
+
 def test_unknown_gate_runs_nothing(repository):
     result = check(repository, "layers", "nonsense")
     assert result.returncode == 2

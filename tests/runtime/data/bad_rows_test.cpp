@@ -211,6 +211,8 @@ const BadKind kTrl[] = {
      "but chosen is response 0"},
     {"TwoAnswers", trl("\"p\"", "[" + kAssistant + ", " + kAssistant + "]"),
      "chosen has 2 messages"},
+    {"OtherPromptRepeated", trl("\"p\"", "[" + kUser + ", " + kAssistant + "]"),
+     "chosen has 2 messages"},
     {"AnswerByUser", trl("\"p\"", "[" + kUser + "]"), R"(chosen[0].role is "user"; wanted)"},
     {"SystemPrompt", trl(R"([{"role": "system", "content": "s"}])", "\"c\""),
      R"(prompt[0].role is "system"; wanted "user")"},

@@ -141,6 +141,26 @@ TEST(RowShape, ReadsMessageLists) {
   EXPECT_THAT(row.responses, ElementsAre("c", "r"));
 }
 
+TEST(RowShape, LeavesOutAPromptThatAnswersRepeat) {
+  const PreferenceRow row = read_one(
+      R"({"prompt": "u",
+          "chosen": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "c"}],
+          "rejected": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "r"}]})");
+  EXPECT_THAT(row.prompt_turns, ElementsAre("u"));
+  EXPECT_THAT(row.responses, ElementsAre("c", "r"));
+}
+
+TEST(RowShape, ReadsCompletions) {
+  const PreferenceRow text = read_one(R"({"prompt": "p", "completion": "c"})");
+  EXPECT_THAT(text.prompt_turns, ElementsAre("p"));
+  EXPECT_THAT(text.responses, ElementsAre("c"));
+  const PreferenceRow messages = read_one(
+      R"({"prompt": [{"role": "user", "content": "u"}],
+          "completion": [{"role": "assistant", "content": "a"}]})");
+  EXPECT_THAT(messages.prompt_turns, ElementsAre("u"));
+  EXPECT_THAT(messages.responses, ElementsAre("a"));
+}
+
 TEST(RowShape, TakesTheLastOfAConversationAsResponse) {
   const PreferenceRow row = read_one(
       R"({"messages": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"},
