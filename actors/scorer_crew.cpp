@@ -169,7 +169,8 @@ std::optional<ScorerCrew::DeadRow> ScorerCrew::fail(const TileFailed& failed) {
     hand_out();
     return std::nullopt;
   }
-  return DeadRow{*dead, Error(failed.code, describe(*dead) + ": " + failed.text), is_rows_fault};
+  return DeadRow{*dead, Error(failed.code, describe(*dead) + ": " + failed.text),
+                 is_rows_fault && job_->on_bad_row == BadRowPolicy::kQuarantine};
 }
 
 std::optional<Error> ScorerCrew::lose(const caf::actor_addr& address, const Error& error) {

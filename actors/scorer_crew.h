@@ -50,8 +50,8 @@ class ScorerCrew {
   /// @return that row: no scorer can handle it.
   struct DeadRow {
     Task task;
-    Error error;  ///< names file and line
-    bool is_rows_fault = false;
+    Error error;                  ///< names file and line
+    bool is_quarantined = false;  ///< the job goes on without it; false: the error ends the job
   };
   std::optional<DeadRow> fail(const TileFailed& failed);
 

@@ -53,13 +53,10 @@ void note_failed_tile(CoordinatorPointer self, const TileFailed& failed) {
   CoordinatorState& state = self->state;
   const auto dead = state.crew->fail(failed);
   if (!dead) return;
-  if (dead->is_rows_fault && state.job->on_bad_row == BadRowPolicy::kQuarantine) {
-    log::warn("row_quarantined", {{"reason", dead->error.what()}});
-    const Task& task = dead->task;
-    self->send(state.ranker, RowRejected{task.block, task.rows.first, task.model, failed.text});
-    return;
-  }
-  stop_job(self, dead->error);
+  if (!dead->is_quarantined) return stop_job(self, dead->error);
+  log::warn("row_quarantined", {{"reason", dead->error.what()}});
+  const Task& task = dead->task;
+  self->send(state.ranker, RowRejected{task.block, task.rows.first, task.model, failed.text});
 }
 
 void check_deadlines(CoordinatorPointer self) {

@@ -133,9 +133,7 @@ void note_failed_tile(Pointer self, const TileFailed& failed) {
   LearningCoordinatorState& state = self->state;
   const auto dead = state.crew->fail(failed);
   if (!dead) return;
-  if (!dead->is_rows_fault || state.job->on_bad_row != BadRowPolicy::kQuarantine) {
-    return stop_job(self, dead->error);
-  }
+  if (!dead->is_quarantined) return stop_job(self, dead->error);
   log::warn("row_quarantined", {{"reason", dead->error.what()}});
   const Task& task = dead->task;
   const std::uint32_t row = (*state.blocks)[task.block].rows[task.rows.first];
@@ -147,13 +145,7 @@ void note_failed_tile(Pointer self, const TileFailed& failed) {
 
 void note_step(Pointer self, const StepTaken& step) {
   LearningCoordinatorState& state = self->state;
-  LearnerFigures& figures = state.outcome.learners[step.learner];
-  figures.steps_done = step.steps_done;
-  figures.rows += step.num_rows;
-  figures.tokens += step.num_tokens;
-  figures.least_flops += step.least_flops;
-  figures.last_loss = step.loss;
-  figures.seconds += step.seconds;
+  state.outcome.learners[step.learner].add(step);
   state.progress.rows_done += step.num_rows;
   state.progress.tokens_done += step.num_tokens;
 }

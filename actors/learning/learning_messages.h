@@ -46,15 +46,6 @@ struct LookAgain {};
 struct BlockSupplied {
   std::uint64_t block = 0;
 };
-struct StepTaken {
-  std::uint32_t learner = 0;
-  std::uint64_t steps_done = 0;
-  std::uint64_t num_rows = 0;
-  std::uint64_t num_tokens = 0;
-  double least_flops = 0.0;
-  double loss = 0.0;
-  double seconds = 0.0;  ///< computing
-};
 /// All rows have been ranked, and the outputs are published.
 struct RowsRanked {};
 /// The learner computes, until WorkEnded: a step, an evaluation or the publication.

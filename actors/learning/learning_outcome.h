@@ -11,6 +11,17 @@
 
 namespace midpo {
 
+/// One optimizer step; a message, too.
+struct StepTaken {
+  std::uint32_t learner = 0;
+  std::uint64_t steps_done = 0;
+  std::uint64_t num_rows = 0;
+  std::uint64_t num_tokens = 0;
+  double least_flops = 0.0;
+  double loss = 0.0;
+  double seconds = 0.0;  ///< computing
+};
+
 /// What one learner did in this process.
 struct LearnerFigures {
   std::uint64_t steps_done = 0;  ///< of the whole run
@@ -22,6 +33,15 @@ struct LearnerFigures {
   double seconds = 0.0;                ///< computing
   double finished_seconds = 0.0;       ///< start of the job to its published weights
   bool is_finished = false;
+
+  void add(const StepTaken& step) {
+    steps_done = step.steps_done;
+    rows += step.num_rows;
+    tokens += step.num_tokens;
+    least_flops += step.least_flops;
+    last_loss = step.loss;
+    seconds += step.seconds;
+  }
 };
 
 /// A row that no scorer can handle.

@@ -74,12 +74,7 @@ void note_step(Pointer self, const StepTaken& step) {
       std::max(state.outcome.max_policy_lag, round - state.job->version_of(round));
   state.steps_done = step.steps_done;
   state.last_progress = Clock::now();
-  LearnerFigures& figures = state.outcome.learner;
-  figures.steps_done = step.steps_done;
-  figures.rows += step.num_rows;
-  figures.tokens += step.num_tokens;
-  figures.last_loss = step.loss;
-  figures.seconds += step.seconds;
+  state.outcome.learner.add(step);
   state.progress.rows_done += step.num_rows;
   state.progress.tokens_done += step.num_tokens;
   state.progress.fraction =
@@ -105,9 +100,7 @@ void note_failed_tile(Pointer self, const TileFailed& failed) {
   OnlineCoordinatorState& state = self->state;
   const auto dead = state.crew->fail(failed);
   if (!dead) return;
-  if (!dead->is_rows_fault || state.job->on_bad_row != BadRowPolicy::kQuarantine) {
-    return stop_job(self, dead->error);
-  }
+  if (!dead->is_quarantined) return stop_job(self, dead->error);
   log::warn("prompt_quarantined", {{"reason", dead->error.what()}});
   const Task& task = dead->task;
   state.quarantine->add(task.block / 2, state.crew->first_row(task), dead->error.what());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "models/dtype.h"
@@ -19,6 +20,15 @@ struct AttentionSegment {
   std::int64_t own_begin = 0;  ///< row of k and v
   std::int64_t own_length = 0;
 };
+
+/// Prefix and own tokens of the segment that has most, 0 of none.
+inline std::int64_t longest_sequence(const AttentionSegment* segments, std::int64_t num_segments) {
+  std::int64_t longest = 0;
+  for (std::int64_t i = 0; i < num_segments; ++i) {
+    longest = std::max(longest, segments[i].prefix_length + segments[i].own_length);
+  }
+  return longest;
+}
 
 /// Causal attention with grouped heads: out = softmax(scale * q k^T) v per head, where head h reads
 /// kv head h / (num_heads / num_kv_heads). Scores and sums in fp32; probabilities are rounded to

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/kernels/attention_backward.h"
 
-#include <algorithm>
 #include <memory>
 #include <type_traits>
 
@@ -66,10 +65,7 @@ void run(const AttentionBackwardArgs& args, const AttentionBackwardWork& work, C
 }  // namespace
 
 void attention_backward_cpu(const AttentionBackwardArgs& args, CpuIsa isa) {
-  std::int64_t longest = 0;
-  for (std::int64_t i = 0; i < args.num_segments; ++i) {
-    longest = std::max(longest, args.segments[i].prefix_length + args.segments[i].own_length);
-  }
+  const std::int64_t longest = longest_sequence(args.segments, args.num_segments);
   std::int64_t dim = round_up(args.head_dim);
   std::int64_t sequence = round_up(longest) * dim;
   std::int64_t block = kMaxBlockQueries * dim;

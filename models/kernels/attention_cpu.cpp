@@ -36,10 +36,7 @@ void run(const AttentionArgs& args, const AttentionWork& work, CpuIsa isa) {
 }  // namespace
 
 void attention_cpu(const AttentionArgs& args, CpuIsa isa) {
-  std::int64_t longest = 0;
-  for (std::int64_t i = 0; i < args.num_segments; ++i) {
-    longest = std::max(longest, args.segments[i].prefix_length + args.segments[i].own_length);
-  }
+  const std::int64_t longest = longest_sequence(args.segments, args.num_segments);
   auto round_up = [](std::int64_t count) {
     return static_cast<std::size_t>((count + 15) / 16 * 16);
   };
