@@ -38,16 +38,19 @@ class KeyedCluster(Cluster):
     def key_of(self, name):
         return ("--key", self.keys / f"{name}.key", "--server-key", self.keys / "head.pub")
 
-    def list(self, *names, more=""):
-        """Writes the list: each name with its roles, if any, behind a space."""
+    def list(self, *entries, more=""):
+        """Writes the list: names, with their roles, if any, behind a space."""
         lines = []
-        for entry in names:
+        for entry in entries:
             name, _, roles = entry.partition(" ")
             lines.append(f"{(self.keys / f'{name}.pub').read_text().strip()} {roles}\n")
         self.allowed.write_text("".join(lines) + more)
 
-    def reload(self):
+    def reload(self, *entries, more="", answer="keys_reloaded"):
+        self.list(*entries, more=more)
+        already = self.words("coordinator").count(answer)
         self.coordinator.send_signal(signal.SIGHUP)
+        self.wait_for_words("coordinator", answer, count=already + 1)
 
     def join(self, name, *more):
         self.workers[name] = chaos_remote.start(
@@ -57,9 +60,9 @@ class KeyedCluster(Cluster):
             log=self.folder / f"{name}.log")
         return self.workers[name]
 
-    def wait_for_words(self, who, words, limit_s=20.0):
-        deadline = time.monotonic() + limit_s
-        while words not in self.words(who):
+    def wait_for_words(self, who, words, count=1):
+        deadline = time.monotonic() + 20.0
+        while self.words(who).count(words) < count:
             assert time.monotonic() < deadline, (words, self.words(who))
             time.sleep(0.02)
 
@@ -67,13 +70,10 @@ class KeyedCluster(Cluster):
 def test_keys_come_and_go_while_the_job_runs(rows, expected, keys, tmp_path):
     with KeyedCluster(rows, tmp_path, keys, delay_us=60_000) as cluster:
         cluster.wait_for_words("coordinator", "worker_ready worker=w0")
-        cluster.list("w0", "late")
-        cluster.reload()
-        cluster.wait_for_words("coordinator", "keys_reloaded")
+        cluster.reload("w0", "late")
         late = cluster.join("late")
         cluster.wait_for_words("coordinator", "worker_ready worker=late")
-        cluster.list("w0")
-        cluster.reload()
+        cluster.reload("w0")
         assert late.wait(timeout=15) == 2, "it is refused, not merely lost"
         assert "worker late is not on the job's list of allowed keys" in cluster.words("late")
         assert 'worker_lost worker=late reason="was refused' in cluster.words("coordinator")
@@ -88,9 +88,8 @@ def test_keys_come_and_go_while_the_job_runs(rows, expected, keys, tmp_path):
 def test_a_bad_list_leaves_the_former_one_in_force(rows, expected, keys, tmp_path):
     with KeyedCluster(rows, tmp_path, keys, delay_us=20_000) as cluster:
         cluster.wait_for_words("coordinator", "worker_ready worker=w0")
-        cluster.list("late", more=cluster.allowed.read_text().strip() + " admin\n")
-        cluster.reload()
-        cluster.wait_for_words("coordinator", "keys_not_reloaded")
+        bad = cluster.allowed.read_text().strip() + " admin\n"
+        cluster.reload("late", more=bad, answer="keys_not_reloaded")
         assert f"{cluster.allowed}:2: key w0" in cluster.words("coordinator")
         cluster.wait()
         assert "worker_lost worker=w0" not in cluster.words("coordinator")
@@ -100,9 +99,7 @@ def test_a_bad_list_leaves_the_former_one_in_force(rows, expected, keys, tmp_pat
 def test_a_key_is_held_to_its_roles(rows, expected, keys, tmp_path):
     with KeyedCluster(rows, tmp_path, keys, delay_us=35_000) as cluster:
         cluster.wait_for_words("coordinator", "worker_ready worker=w0")
-        cluster.list("w0 scorer,learner-rank", "reader generator")
-        cluster.reload()
-        cluster.wait_for_words("coordinator", "keys_reloaded")
+        cluster.reload("w0 scorer,learner-rank", "reader generator")
         reader = cluster.join("reader")
         assert reader.wait(timeout=15) == 2
         words = "its key reader may only be a generator"

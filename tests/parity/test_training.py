@@ -140,30 +140,26 @@ def test_published_compat_counts_as_the_published_code(tmp_path):
     assert_gradients(tmp_path / "gradients", lora_gradients(model))
 
 
-@pytest.mark.parametrize("name", ["llama_gqa", "qwen3", "tied", "llama_mqa_odd", "one_layer"])
-def test_whole_model_gradients_of_dpo(tmp_path, name):
+def check_whole_model(tmp_path, name, objective, rows, loss_of):
+    """One step of a model that is trained whole: loss and the gradient of every tensor."""
     base = make_language_model(tmp_path / "base", name)
     model = transformers.AutoModelForCausalLM.from_pretrained(base)
-    rows = pair_rows()
-    loss = oracle.pair_loss(model, rows)
+    loss = loss_of(model, rows)
     loss.backward()
-    got = oracle.learn(base, objective="pairs", batches=[rows], learning_rates=[1e-3],
+    got = oracle.learn(base, objective=objective, batches=[rows], learning_rates=[1e-3],
                        gradients=str(tmp_path / "gradients"))
     close(got["steps"][0]["loss"], loss.item())
     assert_gradients(tmp_path / "gradients", all_gradients(model))
+
+
+@pytest.mark.parametrize("name", ["llama_gqa", "qwen3", "tied", "llama_mqa_odd", "one_layer"])
+def test_whole_model_gradients_of_dpo(tmp_path, name):
+    check_whole_model(tmp_path, name, "pairs", pair_rows(), oracle.pair_loss)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_supervised_gradients(tmp_path, name):
-    base = make_language_model(tmp_path / "base", name)
-    model = transformers.AutoModelForCausalLM.from_pretrained(base)
-    rows = sft_rows()
-    loss = oracle.sft_loss(model, rows)
-    loss.backward()
-    got = oracle.learn(base, objective="sft", batches=[rows], learning_rates=[1e-3],
-                       gradients=str(tmp_path / "gradients"))
-    close(got["steps"][0]["loss"], loss.item())
-    assert_gradients(tmp_path / "gradients", all_gradients(model))
+    check_whole_model(tmp_path, name, "sft", sft_rows(), oracle.sft_loss)
 
 
 @pytest.mark.parametrize("is_token_wise", [False, True], ids=["ends", "tokens"])

@@ -16,9 +16,6 @@ using std::chrono::seconds;
 
 enum class Fault { kLostOnce, kLostThreeTimes, kDoubled };
 
-const TileTask kTask{.model = 0, .rows = {{{1, 2}, {3}}}};
-const TileResult kResult{.values = {{0.5, -1.0}}, .compute_seconds = 0.1, .least_flops = 10};
-
 /// A worker joins, computes one task, fails on another, takes weights, writes with them, drains and
 /// leaves; each step has ten seconds. @return what both sides saw, in words
 std::string live(Wire& wire) {

@@ -86,6 +86,9 @@ std::vector<Event> only(const Events& events) {
   return found;
 }
 
+inline const TileTask kTask{.model = 0, .rows = {{{1, 2}, {3}}}};
+inline const TileResult kResult{.values = {{0.5, -1.0}}, .compute_seconds = 0.1, .least_flops = 10};
+
 /// Workers answer JobOffered with good_ready() at once; everything else is left to the test.
 class Wire {
  public:
@@ -152,5 +155,13 @@ class Wire {
     at_worker[name].insert(at_worker[name].end(), events.begin(), events.end());
   }
 };
+
+/// With worker "a", which waits for tasks.
+inline Wire ready_wire() {
+  Wire wire;
+  wire.add_worker("a", 1);
+  wire.run(std::chrono::milliseconds(100));
+  return wire;
+}
 
 }  // namespace midpo

@@ -13,16 +13,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
-const TileTask kTask{.model = 0, .rows = {{{1, 2}, {3}}}};
-const TileResult kResult{.values = {{0.5, -1.0}}, .compute_seconds = 0.1, .least_flops = 10};
-
-Wire ready_wire() {
-  Wire wire;
-  wire.add_worker("a", 1);
-  wire.run(milliseconds(100));
-  return wire;
-}
-
 TEST(WorkerSession, KeepsAskingUntilACoordinatorIsThere) {
   Wire wire;
   wire.is_cut = true;
