@@ -2,12 +2,14 @@
 #include "actors/learning/learner_ranks.h"
 
 #include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "actors/learning/data_parallel_learner.h"
 #include "actors/learning/rank_calls.h"
 #include "actors/learning/rank_processes.h"
+#include "actors/path_map.h"
 #include "runtime/observe/log.h"
 
 namespace midpo {
@@ -102,9 +104,12 @@ void warn_of_open_network(const RendezvousAddress& address) {
 void start_processes(RankProcesses& processes, const LearnerRanks& ranks,
                      const RendezvousAddress& address) {
   for (std::int64_t rank = 1; rank < ranks.group.ranks; ++rank) {
-    RankPlace place{ranks.group, rank, ranks.devices[static_cast<std::size_t>(rank)],
-                    ranks.threads};
+    RankPlace place;
+    place.group = ranks.group;
     place.group.rendezvous = address.text();
+    place.rank = rank;
+    place.device = ranks.devices[static_cast<std::size_t>(rank)];
+    place.threads = ranks.threads;
     processes.start(static_cast<int>(rank), place.arguments());
   }
 }
@@ -137,6 +142,22 @@ std::shared_ptr<Learner> wrap(std::shared_ptr<Learner> own, std::shared_ptr<Coll
           }};
 }
 
+template <typename Map>
+LearnerOptions with_paths(LearnerOptions options, const Map& map) {
+  for (std::string* path : {&options.model.path, &options.resume_adapter, &options.safety_adapter,
+                            &options.helpfulness_adapter}) {
+    if (!path->empty()) *path = map(*path);
+  }
+  return options;
+}
+
+/// For the other ranks, which may have been started in other folders.
+std::string told(const LearnerOptions& options) {
+  return learner_options_to_json(with_paths(options, [](const std::string& path) {
+    return std::filesystem::absolute(path).lexically_normal().string();
+  }));
+}
+
 }  // namespace
 
 std::shared_ptr<Learner> make_ranked_learner(LearnerOptions options, const LearnerRanks& ranks,
@@ -165,7 +186,7 @@ std::shared_ptr<Learner> make_ranked_learner(LearnerOptions options, const Learn
     return recruiter ? recruiter->problem() : processes->problem();
   };
   options.collective = open_collective(joining);
-  options.collective->broadcast(learner_options_to_json(options), Patience::kDeadline);
+  options.collective->broadcast(told(options), Patience::kDeadline);
   std::shared_ptr<Learner> own = load_and_meet(options, engines);
   return wrap(std::move(own), options.collective, processes, ranks.recruiter);
 }
@@ -181,8 +202,10 @@ void run_learner_rank(const RankPlace& place, const EngineFactory& engines) {
       collective_options(place.group, static_cast<int>(place.rank), place.device);
   joining.rendezvous = rendezvous_from_text(place.group.rendezvous);
   const std::shared_ptr<Collective> collective = open_collective(joining);
+  const PathMap model_map(place.model_map);
   LearnerOptions options =
-      learner_options_from_json(collective->broadcast({}, Patience::kWhileAlive));
+      with_paths(learner_options_from_json(collective->broadcast({}, Patience::kWhileAlive)),
+                 [&](const std::string& path) { return model_map.local(path); });
   options.collective = collective;
   options.model.device = place.device;
   options.num_threads = place.threads;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/learning/rank_options.h"
 
+#include "actors/path_map.h"
 #include "runtime/observe/text_format.h"
 
 namespace midpo {
@@ -19,23 +20,25 @@ RankLimits RankConfig::limits() const {
 }
 
 std::vector<std::string> RankPlace::arguments() const {
-  return {"learner-rank",
-          "--rendezvous",
-          group.rendezvous,
-          "--rank",
-          std::to_string(rank),
-          "--ranks",
-          std::to_string(group.ranks),
-          "--device",
-          device,
-          "--threads",
-          std::to_string(threads),
-          "--rank-silence-seconds",
-          number_text(group.silence_seconds),
-          "--rank-deadline-seconds",
-          number_text(group.deadline_seconds),
-          "--rank-join-seconds",
-          number_text(group.join_seconds)};
+  std::vector<std::string> words{"learner-rank",
+                                 "--rendezvous",
+                                 group.rendezvous,
+                                 "--rank",
+                                 std::to_string(rank),
+                                 "--ranks",
+                                 std::to_string(group.ranks),
+                                 "--device",
+                                 device,
+                                 "--threads",
+                                 std::to_string(threads),
+                                 "--rank-silence-seconds",
+                                 number_text(group.silence_seconds),
+                                 "--rank-deadline-seconds",
+                                 number_text(group.deadline_seconds),
+                                 "--rank-join-seconds",
+                                 number_text(group.join_seconds)};
+  for (const std::string& entry : model_map) words.insert(words.end(), {"--model-map", entry});
+  return words;
 }
 
 void add_rank_options(OptionTable& table, RankConfig& config) {
@@ -63,6 +66,7 @@ void add_rank_place_options(OptionTable& table, RankPlace& place) {
   table.integer("rank", &place.rank, 1, kMaxRanks, "Its number: 1 to ranks - 1").is_required = true;
   table.text("device", &place.device, "DEVICE", "cpu or cuda:N");
   table.integer("threads", &place.threads, 0, 4096, "Threads of one step, CPU; 0: one per core");
+  add_path_map_option(table, place.model_map);
 }
 
 }  // namespace midpo

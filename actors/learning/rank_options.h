@@ -29,7 +29,8 @@ struct RankPlace {
   RankConfig group;
   std::int64_t rank = 1;
   std::string device = "cpu";
-  std::int64_t threads = 0;  ///< 0: all cores
+  std::int64_t threads = 0;            ///< 0: all cores
+  std::vector<std::string> model_map;  ///< entries of a PathMap
 
   /// The command line, after the program's name, that gives this place.
   std::vector<std::string> arguments() const;

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "actors/path_map.h"
 #include "runtime/transport/endpoint_options.h"
 
 namespace midpo {
@@ -19,8 +19,7 @@ struct WorkerConfig {
   std::vector<std::string> devices;  ///< cpu, or cuda:N ...
   std::uint32_t num_lanes = 1;       ///< tasks computed side by side
   bool allow_pickle = false;
-  /// A model that the coordinator found under the first path is here under the second.
-  std::vector<std::pair<std::string, std::string>> model_map;
+  PathMap model_map;
   std::chrono::duration<double> give_up_after{600.0};  ///< without a coordinator
 };
 

@@ -10,10 +10,6 @@
 namespace midpo {
 namespace {
 
-bool is_prefix(const std::string& folder, const std::string& path) {
-  return path == folder || path.starts_with(folder.ends_with('/') ? folder : folder + "/");
-}
-
 void check_same(const RemoteModel& wanted, const ModelInfo& found, const std::string& path) {
   const std::string content = found.content.hex();
   require(content == wanted.content, ErrorCode::kCheckpoint,
@@ -28,7 +24,7 @@ void check_same(const RemoteModel& wanted, const ModelInfo& found, const std::st
 ModelOptions options_of(const WorkerConfig& config, const RemoteModel& model,
                         const std::string& device) {
   ModelOptions options;
-  options.path = local_path(config, model.path);
+  options.path = config.model_map.local(model.path);
   options.dtype = model.dtype == dtype_name(DType::kBFloat16) ? DType::kBFloat16 : DType::kFloat32;
   options.device = device;
   options.allow_pickle = config.allow_pickle;
@@ -61,7 +57,7 @@ void load_policy(const WorkerConfig& config, const EngineFactory& engines, const
 
 void check_expert(const WorkerConfig& config, const RemoteModel& expert, std::size_t index,
                   WorkerModels& models) {
-  const std::string path = local_path(config, expert.path);
+  const std::string path = config.model_map.local(expert.path);
   ModelInfo found;
   found.content = hash_folder(path);
   check_same(expert, found, path);
@@ -71,19 +67,10 @@ void check_expert(const WorkerConfig& config, const RemoteModel& expert, std::si
 /// The job's model of a role, as it lies here; empty where the job has none.
 std::string path_of(const WorkerConfig& config, const WorkerModels& models, std::string_view role) {
   const auto found = std::ranges::find(models.wanted, role, &RemoteModel::role);
-  return found == models.wanted.end() ? "" : local_path(config, found->path);
+  return found == models.wanted.end() ? "" : config.model_map.local(found->path);
 }
 
 }  // namespace
-
-std::string local_path(const WorkerConfig& config, const std::string& path) {
-  const std::pair<std::string, std::string>* best = nullptr;
-  for (const auto& entry : config.model_map) {
-    if (!is_prefix(entry.first, path)) continue;
-    if (best == nullptr || entry.first.size() > best->first.size()) best = &entry;
-  }
-  return best == nullptr ? path : best->second + path.substr(best->first.size());
-}
 
 std::shared_ptr<const WorkerModels> load_models(const WorkerConfig& config,
                                                 const EngineFactory& engines,

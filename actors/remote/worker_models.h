@@ -29,10 +29,6 @@ struct PolicyVersion {
   std::vector<std::shared_ptr<const GenerationModel>> replicas;  ///< [device]
 };
 
-/// Where a model of the coordinator's is on this host: the longest entry of the map that the path
-/// begins with decides.
-std::string local_path(const WorkerConfig& config, const std::string& path);
-
 /// Loads the models of these roles and compares each with what the job wants.
 /// @throws Error kCheckpoint naming both hashes, kConfig naming both numerics, or a path that is
 /// not here, kDevice, kOutOfMemory.

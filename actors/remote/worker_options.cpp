@@ -17,14 +17,6 @@ std::string default_name() {
   return std::string(host) + "-" + std::to_string(getpid());
 }
 
-std::pair<std::string, std::string> parse_mapping(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  const bool is_mapping = equals != std::string::npos && equals > 0 && equals + 1 < text.size();
-  require(is_mapping, ErrorCode::kConfig,
-          "model_map is '" + text + "', must be FROM=TO: the coordinator's path, and this host's");
-  return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
 }  // namespace
 
 void add_worker_options(OptionTable& table, WorkerArguments& arguments) {
@@ -48,8 +40,7 @@ void add_worker_options(OptionTable& table, WorkerArguments& arguments) {
   table.text("device", &arguments.device, "DEVICE", "cpu, cuda:0, or several: cuda:0,cuda:1");
   table.integer("threads", &arguments.threads, 0, 1024,
                 "Tasks computed side by side; 0: one per core (CPU), two per device");
-  table.text_list("model_map", &arguments.model_map, "FROM=TO",
-                  "A model that the job has in FROM is in TO here (folders above it, too)");
+  add_path_map_option(table, arguments.model_map);
   table.flag("allow_pickle", &arguments.allow_pickle,
              "Read .bin weights, through a reader that runs no code");
 }
@@ -76,9 +67,7 @@ WorkerConfig make_worker_config(const WorkerArguments& arguments) {
       arguments.threads > 0 ? static_cast<std::size_t>(arguments.threads) : automatic);
   config.name = arguments.name.empty() ? default_name() : arguments.name;
   config.allow_pickle = arguments.allow_pickle;
-  for (const std::string& text : arguments.model_map) {
-    config.model_map.push_back(parse_mapping(text));
-  }
+  config.model_map = PathMap(arguments.model_map);
   config.give_up_after = std::chrono::duration<double>(arguments.give_up_after);
   return config;
 }

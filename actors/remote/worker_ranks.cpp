@@ -3,31 +3,25 @@
 
 #include <algorithm>
 
+#include "actors/learning/rank_options.h"
 #include "runtime/core/error.h"
 #include "runtime/observe/log.h"
-#include "runtime/observe/text_format.h"
 
 namespace midpo {
 namespace {
 
-std::vector<std::string> arguments_of(const RankTask& task, const std::string& device) {
-  return {"learner-rank",
-          "--rendezvous",
-          task.rendezvous,
-          "--rank",
-          std::to_string(task.rank),
-          "--ranks",
-          std::to_string(task.ranks),
-          "--device",
-          device,
-          "--threads",
-          std::to_string(task.threads),
-          "--rank-silence-seconds",
-          number_text(task.silence_seconds),
-          "--rank-deadline-seconds",
-          number_text(task.deadline_seconds),
-          "--rank-join-seconds",
-          number_text(task.join_seconds)};
+RankPlace place_of(const RankTask& task, const std::string& device, const PathMap& model_map) {
+  RankPlace place;
+  place.group.ranks = task.ranks;
+  place.group.rendezvous = task.rendezvous;
+  place.group.silence_seconds = task.silence_seconds;
+  place.group.deadline_seconds = task.deadline_seconds;
+  place.group.join_seconds = task.join_seconds;
+  place.rank = task.rank;
+  place.device = device;
+  place.threads = task.threads;
+  place.model_map = model_map.entries();
+  return place;
 }
 
 }  // namespace
@@ -45,7 +39,7 @@ void WorkerRanks::start(const WorkerConfig& config, const RankGiven& given) {
   const auto device = std::ranges::find_if(config.devices, is_free);
   require(device != config.devices.end(), ErrorCode::kTransport, "no device is free for a rank");
   const int number = next_++;
-  processes_.start(number, arguments_of(given.body, *device));
+  processes_.start(number, place_of(given.body, *device, config.model_map).arguments());
   given_[number] = given;
   device_of_[number] = *device;
   log::info("rank_started", {{"rank", static_cast<std::uint64_t>(given.body.rank)},

@@ -217,7 +217,7 @@ LearnerMemory DecoderLearner::memory() const {
 
 void DecoderLearner::load_state(const std::string& path) {
   guard_engine("loading " + path, [&] {
-    load_learner_state(path, parameters(), *optimizer_, extra_state());
+    load_learner_state(path, parameters(), *optimizer_, extra_state(), collective());
     refresh();
     return 0;
   });

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/training/learner_state.h"
 
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <array>
 #include <cstring>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -52,29 +56,16 @@ TensorToWrite doubles_of(const NamedState& state) {
   return tensor;
 }
 
-/// @param target of the type stored, any shape
-void read_values(const std::string& path, const WeightFiles& file, const std::string& name,
-                 StoredType type, const at::Tensor& target) {
-  const StoredTensor& stored = file.require_tensor(name);
-  require(stored.type == type && stored.num_elements() == target.numel(), ErrorCode::kCheckpoint,
-          path + ": tensor " + name + " has " + std::to_string(stored.num_elements()) +
-              " elements, wanted " + std::to_string(target.numel()));
-  auto* data = const_cast<std::byte*>(stored.data);
-  const auto options = at::TensorOptions().dtype(target.scalar_type());
-  target.copy_(at::from_blob(data, target.sizes(), options));
-}
-
-/// A rank's shard of the moments.
-void read_moments(const std::string& path, const WeightFiles& file, const char* name,
-                  std::int64_t size, const Shard& shard, const at::Tensor& target) {
+/// An array of all parameters, as it lies in the file.
+at::Tensor stored_array(const std::string& path, const WeightFiles& file, const char* name,
+                        std::int64_t size) {
   const StoredTensor& stored = file.require_tensor(name);
   require(stored.type == StoredType::kFloat32 && stored.num_elements() == size,
           ErrorCode::kCheckpoint,
           path + ": tensor " + name + " has " + std::to_string(stored.num_elements()) +
               " elements, wanted " + std::to_string(size));
   auto* data = const_cast<std::byte*>(stored.data);
-  target.copy_(at::from_blob(data, {size}, at::TensorOptions().dtype(at::kFloat))
-                   .narrow(0, shard.begin, shard.size()));
+  return at::from_blob(data, {size}, at::TensorOptions().dtype(at::kFloat));
 }
 
 /// Moments on the host, those of the other ranks' shards included.
@@ -85,6 +76,90 @@ at::Tensor whole_moments(const at::Tensor& own, const Shard& shard, const at::Te
   all.narrow(0, shard.begin, shard.size()).copy_(own);
   copy_shards(*collective, all);
   return all.to(at::kCPU);
+}
+
+/// The state as it lies on disk.
+class StateFile {
+ public:
+  /// @throws Error(kCheckpoint) for state of other parameters.
+  StateFile(const std::string& path, const ParameterSet& parameters)
+      : path_(path), file_(open_weight_file(path, false)) {
+    const StoredTensor& stored = file_->require_tensor(kLayout);
+    const std::string layout = layout_of(parameters);
+    const bool is_same = stored.num_elements() == static_cast<std::int64_t>(layout.size()) &&
+                         std::memcmp(stored.data, layout.data(), layout.size()) == 0;
+    require(is_same, ErrorCode::kCheckpoint,
+            path +
+                ": a training state of other parameters; was it written with another model, rank "
+                "or target modules?");
+    values = stored_array(path, *file_, kValues, parameters.size());
+    first = stored_array(path, *file_, kFirst, parameters.size());
+    second = stored_array(path, *file_, kSecond, parameters.size());
+  }
+
+  /// The step count and what a learner has beside its parameters, as bytes.
+  std::string numbers(const std::vector<NamedState>& extra) const {
+    std::string bytes = bytes_of(kSteps, StoredType::kInt64, 1);
+    for (const NamedState& state : extra) {
+      bytes += bytes_of(state.name, StoredType::kFloat64, state.values.numel());
+    }
+    return bytes;
+  }
+
+  void check_unchanged() const { file_->check_unchanged(); }
+
+  at::Tensor values, first, second;  ///< [all parameters], host; live as long as this
+
+ private:
+  std::string bytes_of(const std::string& name, StoredType type, std::int64_t size) const {
+    const StoredTensor& stored = file_->require_tensor(name);
+    require(stored.type == type && stored.num_elements() == size, ErrorCode::kCheckpoint,
+            path_ + ": tensor " + name + " has " + std::to_string(stored.num_elements()) +
+                " elements, wanted " + std::to_string(size));
+    return {reinterpret_cast<const char*>(stored.data), stored.size_bytes};
+  }
+
+  std::string path_;
+  std::unique_ptr<WeightFiles> file_;
+};
+
+void take_numbers(const std::string& bytes, AdamW& optimizer,
+                  const std::vector<NamedState>& extra) {
+  std::int64_t steps = 0;
+  std::memcpy(&steps, bytes.data(), sizeof(steps));
+  optimizer.set_num_steps(steps);
+  const char* next = bytes.data() + sizeof(steps);
+  for (const NamedState& state : extra) {
+    std::memcpy(state.values.mutable_data_ptr(), next, state.values.nbytes());
+    next += state.values.nbytes();
+  }
+}
+
+/// What `read` gives at rank 0, at every rank: other hosts need not have the file. Where it throws
+/// at rank 0, all throw.
+std::string from_rank_0(Collective* collective, const std::function<std::string()>& read) {
+  constexpr char kDone = '+', kFailed = '-';
+  if (collective == nullptr) return read();
+  std::string bytes;
+  if (collective->rank() == 0) {
+    try {
+      bytes = kDone + read();
+    } catch (...) {
+      collective->broadcast({kFailed}, Patience::kDeadline);
+      throw;
+    }
+  }
+  bytes = collective->broadcast(bytes, Patience::kDeadline);
+  require(!bytes.empty() && bytes.front() == kDone, ErrorCode::kCheckpoint,
+          "rank 0 cannot read the training state");
+  return bytes.substr(1);
+}
+
+/// @param source  at rank 0; null elsewhere. @param target  fp32, on the group's device
+void spread(Collective& collective, const at::Tensor* source, const at::Tensor& target) {
+  if (source != nullptr) target.copy_(*source);
+  collective.start_copy_from(0, span_of(target, {0, target.numel()}));
+  collective.finish();
 }
 
 }  // namespace
@@ -120,30 +195,35 @@ void save_learner_state(const std::string& path, const ParameterSet& parameters,
 }
 
 void load_learner_state(const std::string& path, ParameterSet& parameters, AdamW& optimizer,
-                        const std::vector<NamedState>& extra) {
-  const std::unique_ptr<WeightFiles> file = open_weight_file(path, false);
-  const StoredTensor& stored = file->require_tensor(kLayout);
-  const std::string layout = layout_of(parameters);
-  const bool is_same = stored.num_elements() == static_cast<std::int64_t>(layout.size()) &&
-                       std::memcmp(stored.data, layout.data(), layout.size()) == 0;
-  require(is_same, ErrorCode::kCheckpoint,
-          path +
-              ": a training state of other parameters; was it written with another model, rank "
-              "or target modules?");
-  const StoredTensor& count = file->require_tensor(kSteps);
-  require(count.type == StoredType::kInt64 && count.num_elements() == 1, ErrorCode::kCheckpoint,
-          path + ": tensor num_steps is not one I64");
-  std::int64_t steps = 0;
-  std::memcpy(&steps, count.data, sizeof(steps));
-  read_values(path, *file, kValues, StoredType::kFloat32, parameters.values());
-  const std::int64_t size = parameters.size();
-  read_moments(path, *file, kFirst, size, optimizer.shard(), optimizer.first_moments());
-  read_moments(path, *file, kSecond, size, optimizer.shard(), optimizer.second_moments());
-  for (const NamedState& state : extra) {
-    read_values(path, *file, state.name, StoredType::kFloat64, state.values);
+                        const std::vector<NamedState>& extra, Collective* collective) {
+  std::optional<StateFile> file;
+  take_numbers(from_rank_0(collective,
+                           [&] {
+                             file.emplace(path, parameters);
+                             return file->numbers(extra);
+                           }),
+               optimizer, extra);
+  const at::Tensor& values = parameters.values();
+  const Shard& shard = optimizer.shard();
+  const auto own_part = [&](const at::Tensor& array) {
+    return array.narrow(0, shard.begin, shard.size());
+  };
+  if (collective == nullptr) {
+    values.copy_(file->values);
+    optimizer.first_moments().copy_(own_part(file->first));
+    optimizer.second_moments().copy_(own_part(file->second));
+  } else {
+    spread(*collective, file ? &file->values : nullptr, values);
+    const at::Tensor moments = at::empty_like(values);
+    spread(*collective, file ? &file->first : nullptr, moments);
+    optimizer.first_moments().copy_(own_part(moments));
+    spread(*collective, file ? &file->second : nullptr, moments);
+    optimizer.second_moments().copy_(own_part(moments));
   }
-  optimizer.set_num_steps(steps);
-  file->check_unchanged();
+  from_rank_0(collective, [&] {
+    file->check_unchanged();
+    return std::string();
+  });
 }
 
 }  // namespace midpo

@@ -23,8 +23,10 @@ void save_learner_state(const std::string& path, const ParameterSet& parameters,
                         const AdamW& optimizer, const std::vector<NamedState>& extra = {},
                         Collective* collective = nullptr);
 
+/// With a collective all ranks call it, and rank 0 reads.
 /// @throws Error(kCheckpoint) naming the file: damaged, or of other parameters.
 void load_learner_state(const std::string& path, ParameterSet& parameters, AdamW& optimizer,
-                        const std::vector<NamedState>& extra = {});
+                        const std::vector<NamedState>& extra = {},
+                        Collective* collective = nullptr);
 
 }  // namespace midpo

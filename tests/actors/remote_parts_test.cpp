@@ -47,14 +47,13 @@ TEST(RunIdentity, BeginsAnewAfterAnUnreadableFile) {
   EXPECT_EQ(second.epoch, 1U);
 }
 
-TEST(LocalPath, FollowsTheLongestMapping) {
-  WorkerConfig config;
-  config.model_map = {{"/data", "/mnt"}, {"/data/models", "/fast"}};
-  EXPECT_EQ(local_path(config, "/data/models/reward"), "/fast/reward");
-  EXPECT_EQ(local_path(config, "/data/cost"), "/mnt/cost");
-  EXPECT_EQ(local_path(config, "/data"), "/mnt");
-  EXPECT_EQ(local_path(config, "/database/cost"), "/database/cost");
-  EXPECT_EQ(local_path(config, "/other"), "/other");
+TEST(PathMap, FollowsTheLongestMapping) {
+  const PathMap map({"/data=/mnt", "/data/models=/fast"});
+  EXPECT_EQ(map.local("/data/models/reward"), "/fast/reward");
+  EXPECT_EQ(map.local("/data/cost"), "/mnt/cost");
+  EXPECT_EQ(map.local("/data"), "/mnt");
+  EXPECT_EQ(map.local("/database/cost"), "/database/cost");
+  EXPECT_EQ(map.local("/other"), "/other");
 }
 
 RemoteModel wanted_model(const StubEngines& engines, const std::string& path) {
@@ -77,7 +76,7 @@ TEST(LoadModels, NamesBothContents) {
   const StubEngines engines;
   WorkerConfig config;
   config.devices = {"cpu"};
-  config.model_map = {{"a", "b"}};
+  config.model_map = PathMap({"a=b"});
   const RemoteModel wanted = wanted_model(engines, "a");
   const std::string text = error_text(ErrorCode::kCheckpoint,
                                       [&] { load_models(config, engines, {wanted}, {"scorer"}); });

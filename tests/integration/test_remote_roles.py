@@ -47,16 +47,16 @@ class Party:
         for log in self.logs.values():
             log.close()
 
-    def start(self, name, *arguments, env=None):
+    def start(self, name, *arguments, env=None, cwd=None):
         self.logs[name] = (self.folder / f"{name}.log").open("ab")
         self.processes[name] = subprocess.Popen(
             self.midpo.command(*arguments), stdout=subprocess.DEVNULL, stderr=self.logs[name],
-            env={**os.environ, **self.midpo.QUIET, **(env or {})})
+            env={**os.environ, **self.midpo.QUIET, **(env or {})}, cwd=cwd)
         return self.processes[name]
 
-    def worker(self, name, *more, env=None):
+    def worker(self, name, *more, **options):
         return self.start(name, "worker", "--connect", self.address, "--name", name, "--threads", 1,
-                          "--give-up-after", 30, *more, env=env)
+                          "--give-up-after", 30, *more, **options)
 
     def words(self, name):
         return (self.folder / f"{name}.log").read_text()
@@ -269,6 +269,24 @@ def test_a_worker_becomes_a_rank(toy, midpo, two_ranks, tmp_path):
             party.end(name)
         assert re.search(r"rank_ended rank=1 how=\"ended with exit status 0\"", party.words("w0"))
     assert trained_by(tmp_path / "sft") == two_ranks
+
+
+def test_a_rank_finds_the_model_where_its_host_has_it(toy, midpo, two_ranks, tmp_path):
+    """The job has it under a relative path, the worker runs in another folder."""
+    host = tmp_path / "host"
+    shutil.copytree(toy / "init", host / "base")
+    for name, model in (("wrong", toy / "sft"), ("right", "base")):
+        with Party(midpo, tmp_path) as party:
+            party.worker(name, "--model-map", f"{toy}/init={model}", cwd=host)
+            job = sft(toy, tmp_path / name, *from_workers(party), "--wait-for-workers", 20)
+            party.start(f"job_{name}", *("init" if word == toy / "init" else word for word in job),
+                        cwd=toy)
+            if name == "wrong":
+                assert party.processes["job_wrong"].wait(timeout=60) == midpo.EXIT_USAGE
+                assert "rank 1: its model's content is" in party.words("job_wrong")
+            else:
+                party.end("job_right")
+    assert trained_by(tmp_path / "right") == two_ranks
 
 
 def test_a_rank_lost_with_its_worker_is_named_and_the_run_resumes_to_the_same_bits(

@@ -9,6 +9,7 @@
 #include "models/training/gradient_sums.h"
 #include "models/training/learner_state.h"
 #include "models/training/sharded_arrays.h"
+#include "tests/support/error_text.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thread_ranks.h"
 
@@ -16,6 +17,7 @@ namespace midpo {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 /// Writes down which parts of an array are summed, and when.
@@ -89,6 +91,12 @@ struct Trained {
     optimizer->second_moments().copy_(places * 100);
     optimizer->set_num_steps(7);
   }
+  void forget() {
+    parameters.values().zero_();
+    optimizer->first_moments().zero_();
+    optimizer->second_moments().zero_();
+    optimizer->set_num_steps(0);
+  }
   static constexpr std::int64_t kSize = 1000;
   std::shared_ptr<const Backend> backend = make_cpu_backend();
   ParameterSet parameters;
@@ -107,22 +115,49 @@ TEST(LearnerState, OfSeveralRanksIsTheOneOfOne) {
   EXPECT_EQ(folder.read("together"), folder.read("alone"));
 }
 
-TEST(LearnerState, IsReadByAnyNumberOfRanks) {
+TEST(LearnerState, IsReadByRankZeroForAllRanks) {
+  const TemporaryFolder folder;
+  const Trained alone({0, Trained::kSize});
+  const NamedState counts{"counts", at::arange(3, at::kDouble)};
+  save_learner_state(folder.file("state"), alone.parameters, *alone.optimizer, {counts});
+  for (const int size : {1, 4}) {
+    run_thread_ranks(size, [&](const std::shared_ptr<Collective>& collective) {
+      const Shard shard = shard_of(Trained::kSize, collective->rank(), size);
+      Trained part(shard);
+      part.forget();
+      const NamedState found{"counts", at::zeros(3, at::kDouble)};
+      const std::string path = collective->rank() == 0 ? folder.file("state") : "/nowhere/else";
+      load_learner_state(path, part.parameters, *part.optimizer, {found},
+                         size == 1 ? nullptr : collective.get());
+      const auto own = [&](const at::Tensor& all) {
+        return all.narrow(0, shard.begin, shard.size());
+      };
+      EXPECT_TRUE(at::equal(part.parameters.values(), alone.parameters.values()));
+      EXPECT_TRUE(
+          at::equal(part.optimizer->first_moments(), own(alone.optimizer->first_moments())));
+      EXPECT_TRUE(
+          at::equal(part.optimizer->second_moments(), own(alone.optimizer->second_moments())));
+      EXPECT_TRUE(at::equal(found.values, counts.values));
+      EXPECT_EQ(part.optimizer->num_steps(), 7);
+    });
+  }
+}
+
+TEST(LearnerState, ThatRankZeroCannotReadFailsAtAllRanks) {
   const TemporaryFolder folder;
   const Trained alone({0, Trained::kSize});
   save_learner_state(folder.file("state"), alone.parameters, *alone.optimizer);
-  for (int rank = 0; rank < 4; ++rank) {
-    const Shard shard = shard_of(Trained::kSize, rank, 4);
-    Trained part(shard);
-    part.parameters.values().zero_();
-    part.optimizer->first_moments().zero_();
-    part.optimizer->second_moments().zero_();
-    part.optimizer->set_num_steps(0);
-    load_learner_state(folder.file("state"), part.parameters, *part.optimizer);
-    EXPECT_TRUE(at::equal(part.parameters.values(), alone.parameters.values()));
-    EXPECT_TRUE(at::equal(part.optimizer->second_moments(),
-                          alone.optimizer->second_moments().narrow(0, shard.begin, shard.size())));
-    EXPECT_EQ(part.optimizer->num_steps(), 7);
+  const NamedState missing{"missing", at::zeros(3, at::kDouble)};
+  for (const bool is_there : {false, true}) {
+    run_thread_ranks(3, [&](const std::shared_ptr<Collective>& collective) {
+      Trained part(shard_of(Trained::kSize, collective->rank(), 3));
+      const std::string path = folder.file(is_there ? "state" : "absent");
+      const std::string text = error_text(ErrorCode::kCheckpoint, [&] {
+        load_learner_state(path, part.parameters, *part.optimizer, {missing}, collective.get());
+      });
+      EXPECT_THAT(text, HasSubstr(collective->rank() == 0 ? path : "rank 0"));
+      EXPECT_EQ(collective->gather("next").size(), 3U) << "the ranks are still together";
+    });
   }
 }
 
