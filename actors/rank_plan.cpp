@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
 
 #include "actors/model_options.h"
 #include "runtime/core/error.h"
@@ -13,21 +15,44 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t kSampleBytes = 64 << 10;
-
-/// Hash of a file's first and last bytes: with size and time of change, enough to notice another
-/// file, at no cost.
-std::string content_sample(const InputFile& input) {
+/// Of all of it: a run may be moved, or its data copied, and another file of the same size is seen.
+std::string hash_of_file(const InputFile& input) {
   std::ifstream file(input.path, std::ios::binary);
-  std::string bytes(static_cast<std::size_t>(std::min(input.size_bytes, kSampleBytes)), '\0');
+  std::string bytes(1 << 20, '\0');
   ContentHasher hasher;
-  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  hasher.update(bytes);
-  file.seekg(static_cast<std::streamoff>(input.size_bytes - bytes.size()));
-  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  hasher.update(bytes);
-  if (!file) throw Error(ErrorCode::kData, input.path + ": cannot be read");
+  std::uint64_t num_hashed = 0;
+  while (file.read(bytes.data(), static_cast<std::streamsize>(bytes.size())), file.gcount() > 0) {
+    const auto count = static_cast<std::size_t>(file.gcount());
+    hasher.update(std::string_view(bytes).substr(0, count));
+    num_hashed += count;
+  }
+  require(num_hashed == input.size_bytes, ErrorCode::kData,
+          input.path + ": " + std::to_string(num_hashed) + " of " +
+              std::to_string(input.size_bytes) + " bytes could be read");
   return hasher.digest().hex();
+}
+
+/// `name was 1, is 2` for each value that differs, named by the keys that lead to it.
+std::string differences(const std::string& name, const json& before, const json& now) {
+  if (before == now) return "";
+  if (!before.is_object() || !now.is_object()) {
+    const auto text = [](const json& value) {
+      return value.is_discarded() ? std::string("absent") : value.dump();
+    };
+    return "\n  " + name + " was " + text(before) + ", is " + text(now);
+  }
+  std::set<std::string> keys;
+  for (const json* entries : {&before, &now}) {
+    for (const auto& [key, value] : entries->items()) keys.insert(key);
+  }
+  const json absent(json::value_t::discarded);
+  std::string lines;
+  for (const std::string& key : keys) {
+    lines += differences(name.empty() ? key : name + "." + key,
+                         before.contains(key) ? before[key] : absent,
+                         now.contains(key) ? now[key] : absent);
+  }
+  return lines;
 }
 
 json model_entries(const RankJob& job) {
@@ -52,18 +77,24 @@ json tokenizer_entries(const RankJob& job) {
 json input_entries(const std::vector<InputFile>& inputs) {
   json files = json::array();
   for (const InputFile& input : inputs) {
-    files.push_back({{"size", input.size_bytes},
-                     {"modified_ns", input.mtime_ns},
-                     {"sample", content_sample(input)}});
+    files.push_back({{"size", input.size_bytes}, {"content", hash_of_file(input)}});
   }
   return files;
 }
 
-std::string plan_json(const RankJob& job, const std::vector<InputFile>& inputs,
-                      const std::string& template_name, const std::string& policy_name) {
+std::string path_from(const std::string& folder, const std::string& path) {
+  const auto whole = [](const std::string& text) {
+    return std::filesystem::absolute(text).lexically_normal();
+  };
+  return whole(path).lexically_relative(whole(folder)).string();
+}
+
+std::string plan_json(const RankJob& job, const std::string& run_dir,
+                      const std::vector<InputFile>& inputs, const std::string& template_name,
+                      const std::string& policy_name) {
   json outputs = json::array();
   for (const std::string& path : ordered_outputs(job)) {
-    outputs.push_back(std::filesystem::absolute(path).lexically_normal().string());
+    outputs.push_back(path_from(run_dir, path));
   }
   const json plan{{"plan_version", 1},
                   {"data", input_entries(inputs)},
@@ -82,15 +113,9 @@ std::string plan_json(const RankJob& job, const std::vector<InputFile>& inputs,
 void check_same_plan(const std::string& recorded, const std::string& current) {
   const json before = json::parse(recorded);
   const json now = json::parse(current);
-  std::string differences;
-  for (const auto& [key, value] : now.items()) {
-    const auto found = before.find(key);
-    if (found != before.end() && *found == value) continue;
-    differences += "\n  " + key + " was " + (found == before.end() ? "absent" : found->dump()) +
-                   ", is " + value.dump();
-  }
-  require(differences.empty(), ErrorCode::kConfig,
-          "this run began under another plan and cannot be resumed under this one:" + differences +
+  require(before == now, ErrorCode::kConfig,
+          "this run began under another plan and cannot be resumed under this one:" +
+              differences("", before, now) +
               "\ngive the first run's options again, or start anew in another --run-dir");
 }
 

@@ -11,15 +11,19 @@
 
 namespace midpo {
 
-/// Canonical JSON of the plan: inputs by size, time of change and content sample, models and
-/// tokenizers by content, policy, template, limits, tile and block sizes, outputs.
-std::string plan_json(const RankJob& job, const std::vector<InputFile>& inputs,
-                      const std::string& template_name, const std::string& policy_name);
+/// Canonical JSON of the plan: inputs, models and tokenizers by content, policy, template, limits,
+/// tile and block sizes, outputs as seen from the run's folder.
+std::string plan_json(const RankJob& job, const std::string& run_dir,
+                      const std::vector<InputFile>& inputs, const std::string& template_name,
+                      const std::string& policy_name);
 
-/// Input files as a plan records them: size, time of change, hash of the first and last bytes.
+/// The way to a path from a folder: a plan that records it lets both be moved together.
+std::string path_from(const std::string& folder, const std::string& path);
+
+/// Input files as a plan records them: size and hash.
 nlohmann::json input_entries(const std::vector<InputFile>& inputs);
 
-/// @throws Error(kConfig) naming each entry in which the recorded plan differs, with both values.
+/// @throws Error(kConfig) naming each key in which the recorded plan differs, with both values.
 void check_same_plan(const std::string& recorded, const std::string& current);
 
 /// What decides a model's numbers, for RunStore::model_id.

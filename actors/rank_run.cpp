@@ -34,7 +34,8 @@ RankResult run_ranking(const RankRun& run, RankJob job) {
     model.store_id = resources->store->model_id(model_identity(model), role_name(model.role));
   }
   const std::vector<InputFile> inputs = resources->reader->files();
-  const std::string plan = plan_json(job, inputs, run.template_name, run.policy_name);
+  const std::string plan =
+      plan_json(job, run.folder.dir, inputs, run.template_name, run.policy_name);
   settle_plan(*resources->store, plan);
   write_file_atomically(run.folder.file("config.yaml"), run.resolved_config);
   if (run.remote) identify(*run.remote, run.folder.dir);

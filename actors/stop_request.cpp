@@ -32,6 +32,13 @@ void install(int signal_number, void (*handler)(int)) {
   sigaction(signal_number, &action, nullptr);
 }
 
+/// Not over what was asked for before: nohup's ignoring, or the handler of a job that listens.
+void install_over_default(int signal_number, void (*handler)(int)) {
+  struct sigaction present {};
+  sigaction(signal_number, nullptr, &present);
+  if (present.sa_handler == SIG_DFL) install(signal_number, handler);
+}
+
 bool has_grown(const std::atomic<std::uint64_t>& requests, std::uint64_t& num_seen) {
   const std::uint64_t num_before = std::exchange(num_seen, requests.load());
   return num_seen != num_before;
@@ -43,6 +50,10 @@ void install_stop_signals() {
   install(SIGINT, &on_signal);
   install(SIGTERM, &on_signal);
   install(SIGUSR1, &on_report_signal);
+  // A terminal that closes is no reason to lose what was computed.
+  install_over_default(SIGHUP, &on_signal);
+  // A reader of stderr that is gone (tee, at the same Ctrl-C) must not cost the state.
+  install_over_default(SIGPIPE, SIG_IGN);
   // A file size limit is an error of write(), to be named and resumed from, not a death.
   std::signal(SIGXFSZ, SIG_IGN);
 }

@@ -81,14 +81,10 @@ bool prepare_output(const OutputChoice& choice) {
 }
 
 std::string generation_plan(const GenerationJob& job, const std::vector<InputFile>& inputs) {
-  json files = json::array();
-  for (const InputFile& input : inputs) {
-    files.push_back({{"size", input.size_bytes}, {"modified_ns", input.mtime_ns}});
-  }
   const ResponseOptions& responses = job.responses;
   const ModelInfo& info = job.model().info();
   const json plan{{"plan_version", 1},
-                  {"data", files},
+                  {"data", input_entries(inputs)},
                   {"model", info.content.hex()},
                   {"dtype", dtype_name(info.dtype)},
                   {"numerics", info.numerics},

@@ -8,6 +8,7 @@
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
 #include "runtime/core/posix_file.h"
+#include "runtime/data/byte_stream.h"
 
 namespace midpo {
 namespace {
@@ -21,33 +22,34 @@ json lora_entry(const LearnerOptions& options) {
           {"target_modules", options.lora->target_modules}};
 }
 
-json learner_entry(const LearnerJob& job, const LearnerRequest& request, const Learner& learner) {
+json learner_settings(const LearnerRequest& request) {
   const LearnerOptions& options = request.options;
-  const std::string output = std::filesystem::absolute(job.output).lexically_normal().string();
-  json entry{{"name", job.name},
-             {"model", learner.info().content.hex()},
-             {"numerics", learner.info().numerics},
-             {"dtype", dtype_name(learner.info().dtype)},
-             {"objective", static_cast<int>(options.objective)},
-             {"lora", lora_entry(options)},
-             {"pair_rule", static_cast<int>(request.wish.rule)},
-             {"offset", static_cast<int>(job.offset)},
-             {"offset_weight", job.offset_weight},
-             {"pair_loss", static_cast<int>(options.pair_loss)},
-             {"beta", options.beta},
-             {"pair_scale", options.pair_scale},
-             {"label_smoothing", options.label_smoothing},
-             {"gate_width", options.gate_width},
-             {"gate_regularizer", options.gate_regularizer},
-             {"token_wise", options.is_token_wise},
-             {"score_regularizer", options.score_regularizer},
-             {"compat_published", options.is_published_compat},
-             {"rows", job.train.size()},
-             {"eval_rows", job.eval.size()},
-             {"output", output}};
-  const std::string companion = request.companion ? request.companion->plan() : std::string();
-  if (!companion.empty()) entry["follows"] = companion;
-  return entry;
+  return {{"objective", static_cast<int>(options.objective)},
+          {"lora", lora_entry(options)},
+          {"pair_rule", static_cast<int>(request.wish.rule)},
+          {"offset", static_cast<int>(request.offset)},
+          {"offset_weight", request.offset_weight},
+          {"pair_loss", static_cast<int>(options.pair_loss)},
+          {"beta", options.beta},
+          {"pair_scale", options.pair_scale},
+          {"label_smoothing", options.label_smoothing},
+          {"gate_width", options.gate_width},
+          {"gate_regularizer", options.gate_regularizer},
+          {"token_wise", options.is_token_wise},
+          {"score_regularizer", options.score_regularizer},
+          {"compat_published", options.is_published_compat},
+          {"follows", request.companion ? request.companion->plan() : ""}};
+}
+
+/// What only models and rows can say.
+json learner_facts(const LearnerJob& job, const Learner& learner, const std::string& run_dir) {
+  return {{"name", job.name},
+          {"model", learner.info().content.hex()},
+          {"numerics", learner.info().numerics},
+          {"dtype", dtype_name(learner.info().dtype)},
+          {"rows", job.train.size()},
+          {"eval_rows", job.eval.size()},
+          {"output", path_from(run_dir, job.output)}};
 }
 
 json steps_entry(const TrainingConfig& config) {
@@ -73,33 +75,74 @@ json score_models(const LearningJob& job) {
   return models;
 }
 
+/// The part of the plan that needs no model.
+json settings_of(const LearningRequest& request, const std::vector<InputFile>& inputs) {
+  const TrainingConfig& config = request.config;
+  json learners = json::object();
+  for (const LearnerRequest& learner : request.learners) {
+    learners[learner.name] = learner_settings(learner);
+  }
+  json settings{{"command", request.command},
+                {"data", input_entries(inputs)},
+                {"learners", learners},
+                {"template", config.compute.template_name},
+                {"max_length", config.compute.max_length},
+                {"on_bad_row", config.on_bad_row},
+                {"steps", steps_entry(config)},
+                {"optimizer", optimizer_entry(config)}};
+  if (request.ranking) settings["policy"] = ranking_policy_name(request.ranking->policy);
+  return settings;
+}
+
+/// Empty if one of them is gone: a finished run does not need it any more.
+std::vector<InputFile> inputs_still_there(const TrainingConfig& config) {
+  std::vector<InputFile> inputs;
+  for (const auto* paths : {&config.data, &config.eval_data}) {
+    for (const std::string& path : *paths) {
+      if (!std::filesystem::exists(path)) return {};
+      const FileStamp stamp = stamp_of(path);
+      inputs.push_back({path, stamp.size_bytes, stamp.mtime_ns});
+    }
+  }
+  return inputs;
+}
+
+/// Of the keys in `keys`, whatever lies below them.
+json part_of(const json& whole, const json& keys) {
+  if (!whole.is_object() || !keys.is_object()) return whole;
+  json part = json::object();
+  for (const auto& [key, below] : keys.items()) {
+    if (whole.contains(key)) part[key] = part_of(whole[key], below);
+  }
+  return part;
+}
+
 }  // namespace
 
 std::string learning_plan_json(const LearningRequest& request, const LearningJob& job,
                                const std::vector<InputFile>& inputs,
                                const std::vector<std::shared_ptr<Learner>>& learners) {
-  json entries = json::object();
+  json plan = settings_of(request, inputs);
   for (std::size_t i = 0; i < learners.size(); ++i) {
-    entries[job.learners[i].name] =
-        learner_entry(job.learners[i], request.learners[i], *learners[i]);
+    const LearnerJob& learner = job.learners[i];
+    plan["learners"][learner.name].update(
+        learner_facts(learner, *learners[i], request.config.run_dir));
   }
-  const TrainingConfig& config = request.config;
-  json tokenizers = json::array();
+  plan["plan_version"] = 1;
+  plan["models"] = score_models(job);
+  plan["tokenizers"] = json::array();
   for (const auto& made : job.templates) {
-    tokenizers.push_back(made ? json(made->tokenizer().content().hex()) : json());
+    plan["tokenizers"].push_back(made ? json(made->tokenizer().content().hex()) : json());
   }
-  const json plan{{"plan_version", 1},
-                  {"command", request.command},
-                  {"data", input_entries(inputs)},
-                  {"learners", entries},
-                  {"models", score_models(job)},
-                  {"tokenizers", tokenizers},
-                  {"template", config.compute.template_name},
-                  {"max_length", config.compute.max_length},
-                  {"on_bad_row", config.on_bad_row},
-                  {"steps", steps_entry(config)},
-                  {"optimizer", optimizer_entry(config)}};
   return plan.dump(1);
+}
+
+void check_finished_plan(const std::string& path, const LearningRequest& request) {
+  const std::vector<InputFile> inputs = inputs_still_there(request.config);
+  json settings = settings_of(request, inputs);
+  if (inputs.empty()) settings.erase("data");
+  const json recorded = json::parse(read_whole_file(path));
+  check_same_plan(part_of(recorded, settings).dump(), settings.dump());
 }
 
 void settle_learning_plan(const std::string& path, const std::string& plan) {

@@ -10,15 +10,19 @@
 
 namespace midpo {
 
-/// Canonical JSON of the plan: command, inputs by size, time of change and content sample, models
-/// and tokenizers by content, options of steps, losses and optimizer, outputs.
+/// Canonical JSON of the plan: command, inputs, models and tokenizers by content, options of steps,
+/// losses and optimizer, outputs as seen from the run's folder.
 /// @param learners  the models being trained, at their start
 std::string learning_plan_json(const LearningRequest& request, const LearningJob& job,
                                const std::vector<InputFile>& inputs,
                                const std::vector<std::shared_ptr<Learner>>& learners);
 
-/// Compares with RUN/plan.json, or writes it. @throws Error(kConfig) naming each entry in which the
+/// Compares with RUN/plan.json, or writes it. @throws Error(kConfig) naming each key in which the
 /// recorded plan differs, kStorage.
 void settle_learning_plan(const std::string& path, const std::string& plan);
+
+/// Compares what the options say, and the data if it is still there, with the plan of a finished
+/// run: one asked for with other options is not what is there. @throws Error(kConfig) as above.
+void check_finished_plan(const std::string& path, const LearningRequest& request);
 
 }  // namespace midpo

@@ -105,6 +105,7 @@ LearningResult train_models(LearningRequest request, const EngineFactory& engine
   make_directories(folder.dir);
   const RunLock lock(folder.dir);
   if (prepare_learning_folder(folder, config.resume, config.overwrite) == RunStart::kFinished) {
+    check_finished_plan(folder.file("plan.json"), request);
     log::info("already_finished", {{"run_dir", folder.dir}, {"output", config.output}});
     return {true, nullptr, {}, {}};
   }

@@ -79,7 +79,11 @@ int run_pipeline(const PipelineConfig& config, const std::string& resolved,
   require_free(config, folder);
   if (config.shared.overwrite) discard_later_stages(folder);
   make_directories(folder.dir);
-  write_file_atomically(folder.dir + "/config.yaml", resolved);
+  // Of a run that goes on, once it is known that its stages do so under these options.
+  const std::string config_file = folder.dir + "/config.yaml";
+  if (config.shared.overwrite || !fs::exists(config_file)) {
+    write_file_atomically(config_file, resolved);
+  }
   const std::string started = utc_now();
   const auto train = config.follows() ? train_following : train_after_experts;
   const PipelineOutcome outcome = train(config, resolved, std::move(experts), engines);
@@ -87,6 +91,7 @@ int run_pipeline(const PipelineConfig& config, const std::string& resolved,
   remove_folder_atomically(folder.versions());
   const bool was_finished = outcome.experts.was_finished && outcome.router.was_finished;
   if (was_finished && fs::exists(folder.manifest())) return 0;
+  write_file_atomically(config_file, resolved);
   write_pipeline_manifest(folder, config.shared.data, started);
   write_stages(folder, outcome);
   print(pipeline_summary(outcome));

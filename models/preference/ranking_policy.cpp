@@ -91,6 +91,11 @@ RankingPolicy ranking_policy_from_name(std::string_view name) {
               "policy is " + std::string(name) + ", must be one of: labels, scores, dual");
 }
 
+std::string_view ranking_policy_name(RankingPolicy policy) {
+  if (policy == RankingPolicy::kLabels) return "labels";
+  return policy == RankingPolicy::kScores ? "scores" : "dual";
+}
+
 RankDecision decide(RankingPolicy policy, const RowEvidence& row, double tie_margin) {
   switch (policy) {
     case RankingPolicy::kLabels:

@@ -21,6 +21,7 @@ enum class RankingPolicy { kLabels, kScores, kDual };
 
 /// "labels", "scores", "dual". @throws Error(kConfig) for another name.
 RankingPolicy ranking_policy_from_name(std::string_view name);
+std::string_view ranking_policy_name(RankingPolicy policy);
 
 /// Why a row is not in D_dual: the names in manifests and in --scores-output.
 namespace filter_reason {
