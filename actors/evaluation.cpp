@@ -23,7 +23,7 @@ std::chrono::milliseconds milliseconds(double seconds) {
 }
 
 std::vector<PreferenceRow> read_rows(const std::vector<std::string>& paths) {
-  const auto reader = open_rows(paths, kBlockRows, BadRowPolicy::kFail, RowRequirements{});
+  const auto reader = open_rows(paths, kBlockRows, BadRowPolicy::kRefuse, RowRequirements{});
   std::vector<PreferenceRow> rows;
   for (bool is_last = false; !is_last;) {
     auto block = reader->next_block();

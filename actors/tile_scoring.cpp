@@ -52,7 +52,7 @@ void write_stdout(const std::string& text) {
 void for_each_tile(const std::vector<std::string>& paths, const PromptTemplate* prompt_template,
                    const ComputeConfig& config, std::int64_t tile_tokens,
                    const TileFunction& compute) {
-  const auto reader = open_rows(paths, kBlockRows, BadRowPolicy::kFail, RowRequirements{});
+  const auto reader = open_rows(paths, kBlockRows, BadRowPolicy::kRefuse, RowRequirements{});
   for (bool is_last = false; !is_last;) {
     const auto block = reader->next_block();
     is_last = block->is_last;
@@ -71,7 +71,7 @@ void for_each_tile(const std::vector<std::string>& paths, const PromptTemplate* 
 
 void for_each_text(const std::vector<std::string>& paths,
                    const std::function<std::string(const std::string&)>& compute) {
-  const auto reader = open_rows(paths, kBlockRows, BadRowPolicy::kFail, RowRequirements{});
+  const auto reader = open_rows(paths, kBlockRows, BadRowPolicy::kRefuse, RowRequirements{});
   for (bool is_last = false; !is_last;) {
     const auto block = reader->next_block();
     is_last = block->is_last;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "models/engine.h"
@@ -10,11 +11,27 @@
 namespace midpo {
 namespace {
 
+using Rows = std::vector<RowTokens>;
+
+/// The rows without the padding tokens at their ends, each sequence with at least its first token:
+/// what a classifier of transformers reads.
+Rows without_padding(std::span<const RowTokens> rows, std::int32_t padding) {
+  Rows shorter(rows.begin(), rows.end());
+  for (RowTokens& row : shorter) {
+    for (std::vector<std::int32_t>& tokens : row.sequences) {
+      while (tokens.size() > 1 && tokens.back() == padding) tokens.pop_back();
+    }
+  }
+  return shorter;
+}
+
 /// A reward or cost model.
 class ScoreEngine final : public Scorer, public Engine {
  public:
   ScoreEngine(const ModelOptions& options, const OpenedModel& model)
-      : Engine(options, model), head_(model.config, model.reader) {}
+      : Engine(options, model), head_(model.config, model.reader) {
+    if (model.config.score_head->is_classifier) padding_ = model.config.pad_token_id;
+  }
 
   const ModelInfo& info() const override { return model_info(); }
 
@@ -23,18 +40,22 @@ class ScoreEngine final : public Scorer, public Engine {
     if (rows.empty()) return {};
     return guard_engine("scoring with " + path_, [&] {
       decoder().backend().enter_thread();
-      PackedBatch batch = pack_for_scores(rows);
+      PackedBatch batch = pack(rows);
       return by_row(rows, head_.score(decoder().read_hidden(batch), batch.num_reads()));
     });
   }
 
   double least_flops(std::span<const RowTokens> rows) const override {
-    PackedBatch batch = pack_for_scores(rows);
+    PackedBatch batch = pack(rows);
     auto head_flops = static_cast<double>(2 * batch.num_reads() * decoder().config().hidden_size);
     return decoder_flops(decoder().config(), batch) + head_flops;
   }
 
  private:
+  PackedBatch pack(std::span<const RowTokens> rows) const {
+    return padding_ ? pack_for_scores(without_padding(rows, *padding_)) : pack_for_scores(rows);
+  }
+
   std::vector<std::vector<double>> by_row(std::span<const RowTokens> rows,
                                           const std::vector<float>& scores) const {
     std::vector<std::vector<double>> result(rows.size());
@@ -51,6 +72,7 @@ class ScoreEngine final : public Scorer, public Engine {
   }
 
   ScoreHead head_;
+  std::optional<std::int32_t> padding_;  ///< is not read at the end of a sequence
 };
 
 }  // namespace
@@ -61,7 +83,8 @@ std::shared_ptr<const Scorer> make_score_engine(const ModelOptions& options) {
         open_model(options, LinearCalls::kBatches, WeightSharing::kShared);
     require(model->config.score_head.has_value(), ErrorCode::kCheckpoint,
             options.path + ": " + model->config.architecture +
-                " has no score head; wanted a reward or cost model such as LlamaForScore");
+                " has no score head; wanted a reward or cost model such as LlamaForScore or "
+                "LlamaForSequenceClassification");
     auto engine = std::make_shared<ScoreEngine>(options, *model);
     model->files->check_unchanged();
     require_batch_invariance(engine->decoder());

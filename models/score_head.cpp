@@ -20,9 +20,10 @@ std::vector<float> to_host(const at::Tensor& values) {
 
 ScoreHead::ScoreHead(const ModelConfig& config, const WeightReader& reader) {
   const ScoreHeadConfig& head = config.score_head.value();
+  const std::string module = module_of(head);
   // Rounded to the model's dtype, as a module in that dtype holds it.
-  weight_E_ = to_host(reader.read("score_head.weight"));
-  if (head.has_bias) bias_ = to_host(reader.read("score_head.bias")).front();
+  weight_E_ = to_host(reader.read(module + ".weight"));
+  if (head.has_bias) bias_ = to_host(reader.read(module + ".bias")).front();
   if (!head.do_normalize) return;
   const std::string& function = head.normalize_function;
   if (function == "affine" || function == "translate") {

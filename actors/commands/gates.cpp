@@ -65,8 +65,8 @@ class GatesCommand : public Command {
     require(prompt_template != nullptr, ErrorCode::kCheckpoint,
             policy_.model + ": has no tokenizer, which names the tokens");
     std::string lines;
-    const auto reader = open_rows(data_, static_cast<std::uint64_t>(num_rows_), BadRowPolicy::kFail,
-                                  RowRequirements{});
+    const auto reader = open_rows(data_, static_cast<std::uint64_t>(num_rows_),
+                                  BadRowPolicy::kRefuse, RowRequirements{});
     const auto block = reader->next_block();
     for (const PreferenceRow& row : block->rows) {
       for (const auto& ids :

@@ -66,7 +66,7 @@ std::optional<WrittenResponses> write_responses(const ResponsesToWrite& wanted) 
   install_stop_signals();
   RowRequirements rows;
   rows.is_prompt_only = true;
-  auto reader = open_rows(wanted.data, kBlockRows, BadRowPolicy::kFail, rows);
+  auto reader = open_rows(wanted.data, kBlockRows, BadRowPolicy::kRefuse, rows);
   auto job = std::make_shared<GenerationJob>(make_job(wanted));
   auto output = open_output(wanted.output, generation_plan(*job, reader->files()), job->first_row);
   reader->seek_block(job->first_row / kBlockRows);

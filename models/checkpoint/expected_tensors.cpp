@@ -43,7 +43,7 @@ void add_layer(Expected& expected, const ModelConfig& config, const std::string&
 
 void add_score_head(Expected& expected, const ModelConfig& config) {
   const ScoreHeadConfig& head = *config.score_head;
-  add_linear(expected, "score_head", head.score_dim, config.hidden_size, head.has_bias);
+  add_linear(expected, module_of(head), head.score_dim, config.hidden_size, head.has_bias);
   const bool is_unused = !head.do_normalize || head.normalize_function == "identity";
   expected.push_back({"normalizer.mean", {head.score_dim}, is_unused});
   expected.push_back({"normalizer.var", {head.score_dim}, is_unused});

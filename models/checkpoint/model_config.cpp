@@ -17,6 +17,7 @@ constexpr std::int64_t kLargestVocab = 1 << 24;
 constexpr std::int64_t kMostPositions = 1 << 30;
 constexpr std::int64_t kLargestTokenId = std::numeric_limits<std::int32_t>::max();
 constexpr double kLargestFactor = 1e9;
+constexpr const char* kClassifier = "ForSequenceClassification";
 
 /// What transformers assumes for keys that config.json leaves out, and which keys a family obeys.
 struct Family {
@@ -68,14 +69,14 @@ std::string read_architecture(const ConfigObject& config, const Family& family) 
   const std::vector<std::string> listed = config.texts("architectures");
   const std::string architecture =
       !listed.empty() ? listed.front() : config.text_or("architecture", prefix + "ForCausalLM");
-  const bool is_supported = architecture.ends_with("ForScore") ||
-                            architecture == prefix + "ForCausalLM" ||
-                            architecture == prefix + "Model";
+  const bool is_supported =
+      architecture.ends_with("ForScore") || architecture == prefix + kClassifier ||
+      architecture == prefix + "ForCausalLM" || architecture == prefix + "Model";
   if (!is_supported) {
     config.refuse(listed.empty() ? "architecture" : "architectures",
                   "supported for model_type " + std::string(family.model_type) + " are " + prefix +
-                      "ForCausalLM, " + prefix + "Model, " + prefix + "ForScore and " + prefix +
-                      "ModelForScore");
+                      "ForCausalLM, " + prefix + "Model, " + prefix + "ForScore, " + prefix +
+                      "ModelForScore and " + prefix + kClassifier);
   }
   return architecture;
 }
@@ -247,6 +248,20 @@ ScoreHeadConfig read_score_head(const ConfigObject& config) {
   return head;
 }
 
+/// transformers leaves id2label out where there are two labels.
+ScoreHeadConfig read_classifier(const ConfigObject& config) {
+  constexpr const char* kWanted = "supported is one label (num_labels=1): the score";
+  const auto labels = config.object("id2label");
+  if (!labels && config.integer_or("num_labels", 2, 0, kWidest) != 1) {
+    config.refuse(config.has("num_labels") ? "num_labels" : "id2label", kWanted);
+  }
+  if (labels && labels->json().size() != 1) config.refuse("id2label", kWanted);
+  ScoreHeadConfig head;
+  head.is_classifier = true;
+  head.has_bias = false;
+  return head;
+}
+
 }  // namespace
 
 ModelConfig parse_model_config(const std::string& json_text, const std::string& where) {
@@ -270,8 +285,10 @@ ModelConfig parse_model_config(const std::string& json_text, const std::string& 
   model.eos_token_id =
       read_token_id(config, "eos_token_id", has_ids ? std::optional(2) : std::nullopt);
   model.pad_token_id = read_token_id(config, "pad_token_id", std::nullopt);
-  if (model.architecture.ends_with("ForScore") || config.has("score_type") ||
-      config.has("score_dim")) {
+  if (model.architecture.ends_with(kClassifier)) {
+    model.score_head = read_classifier(config);
+  } else if (model.architecture.ends_with("ForScore") || config.has("score_type") ||
+             config.has("score_dim")) {
     model.score_head = read_score_head(config);
   }
   return model;

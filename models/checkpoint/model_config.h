@@ -23,6 +23,9 @@ struct RopeScaling {
 /// normalizer_type, affine: (x - mean) / (std + 1e-8), scale: x / (std + 1e-8), translate: x -
 /// mean, identity: x; mean and variance are the tensors normalizer.mean and normalizer.var.
 struct ScoreHeadConfig {
+  /// transformers' ...ForSequenceClassification with one label, as TRL's RewardTrainer saves them:
+  /// the head has no bias and reads the last token that is no padding.
+  bool is_classifier = false;
   std::string score_type = "reward";  ///< "reward" or "cost"
   bool has_bias = true;               ///< score_bias, or "bias" as older releases spell it
   std::int64_t score_dim = 1;         ///< always 1: anything else is refused
@@ -31,6 +34,11 @@ struct ScoreHeadConfig {
   std::string normalize_function;  ///< "affine", "scale", "translate" or "identity"
   double momentum = 0.9;           ///< used in training only
 };
+
+/// The head's name in the weights.
+inline const char* module_of(const ScoreHeadConfig& head) {
+  return head.is_classifier ? "score" : "score_head";
+}
 
 struct ModelConfig {
   std::string architecture;  ///< first of "architectures", e.g. LlamaForCausalLM

@@ -83,9 +83,11 @@ void require_complete(const ModelToWrite& model, const std::string& dir) {
   }
 }
 
-/// "Llama" of LlamaForCausalLM, LlamaModel, LlamaForScore and LlamaModelForScore.
+/// "Llama" of LlamaForCausalLM, LlamaModel, LlamaForScore, LlamaModelForScore and
+/// LlamaForSequenceClassification.
 std::string family_of(const std::string& architecture) {
-  for (const std::string_view ending : {"ForCausalLM", "ModelForScore", "ForScore", "Model"}) {
+  for (const std::string_view ending :
+       {"ForCausalLM", "ModelForScore", "ForScore", "ForSequenceClassification", "Model"}) {
     if (architecture.ends_with(ending)) {
       return architecture.substr(0, architecture.size() - ending.size());
     }

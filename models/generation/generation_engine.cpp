@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
 
+#include "models/checkpoint/end_tokens.h"
 #include "models/generation/batch_generator.h"
 #include "models/language_trunk.h"
 #include "models/packing.h"
@@ -31,8 +32,7 @@ class GenerationEngine final : public GenerationModel {
   const ModelInfo& info() const override { return model_->model_info(); }
 
   std::vector<std::int32_t> eos_ids() const override {
-    const std::optional<std::int32_t> eos = model_->decoder().config().eos_token_id;
-    return eos ? std::vector<std::int32_t>{*eos} : std::vector<std::int32_t>{};
+    return end_tokens(model_->path(), model_->decoder().config());
   }
 
   std::unique_ptr<Generator> make_generator(const GeneratorLimits& limits) const override {

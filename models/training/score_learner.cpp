@@ -68,8 +68,9 @@ ScoreLearner::ScoreLearner(const LearnerOptions& options, const OpenedModel& mod
   at::Tensor weight, bias;
   if (model.config.score_head) {
     head_ = *model.config.score_head;
-    weight = model.reader.read_float("score_head.weight");
-    if (head_.has_bias) bias = model.reader.read_float("score_head.bias");
+    const std::string module = module_of(head_);
+    weight = model.reader.read_float(module + ".weight");
+    if (head_.has_bias) bias = model.reader.read_float(module + ".bias");
   } else {
     weight = random_normal(options.seed, "score_head.weight", {1, hidden}, kHeadDeviation);
     bias = at::zeros({1}, weight.options());

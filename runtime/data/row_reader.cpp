@@ -85,9 +85,11 @@ class FileRowReader final : public RowReader {
     ++block.num_rows;
     const std::optional<std::string> problem = parser_.parse(record_, row);
     if (!problem) return;
-    if (policy_ == BadRowPolicy::kFail) {
+    if (policy_ != BadRowPolicy::kQuarantine) {
+      const bool has_choice = policy_ == BadRowPolicy::kFail;
       throw Error(ErrorCode::kData, files_[file_].path + ":" + std::to_string(record_.line) + ": " +
-                                        *problem + "; fix the row or pass --on-bad-row quarantine");
+                                        *problem + "; fix the row" +
+                                        (has_choice ? " or pass --on-bad-row quarantine" : ""));
     }
     block.rows.pop_back();
     block.bad_rows.push_back({next_row_ - 1, position, *problem, std::string(record_.bytes)});

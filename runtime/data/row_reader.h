@@ -11,7 +11,9 @@
 
 namespace midpo {
 
-enum class BadRowPolicy { kFail, kQuarantine };
+/// What a row that cannot be used does: kFail ends the job, and the user could have chosen
+/// otherwise; kRefuse does so where there is no choice.
+enum class BadRowPolicy { kFail, kQuarantine, kRefuse };
 
 /// One input file as the plan records it.
 struct InputFile {
@@ -31,7 +33,8 @@ class RowReader {
   /// The next block of up to block_rows rows; a block of zero rows with is_last after the end, and
   /// at once where the inputs hold no row. Block boundaries depend on the files and block_rows
   /// only.
-  /// @throws Error(kData) naming file:line for an unreadable file, or for a bad row under kFail.
+  /// @throws Error(kData) naming file:line for an unreadable file, or for a bad row unless it is
+  ///   quarantined.
   virtual std::unique_ptr<RowBlock> next_block() = 0;
 
   /// Skips to the block with this index without keeping rows (used by --resume).

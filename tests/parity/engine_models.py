@@ -75,6 +75,17 @@ def make_score_model(folder, name, seed=0, **score_keys):
     return folder
 
 
+def make_classifier(folder, name, seed=0, **changes):
+    """A reward model as TRL's RewardTrainer saves it: one label, no bias."""
+    family, sizes = ARCHITECTURES[name]
+    torch.manual_seed(seed)
+    config = getattr(transformers, f"{family}Config")(**{**SIZES, **sizes, "num_labels": 1,
+                                                         **changes})
+    model = getattr(transformers, f"{family}ForSequenceClassification")(config)
+    model.save_pretrained(folder)
+    return model.eval()
+
+
 class ScoreOracle:
     """Scores by transformers' trunk and a head of our own."""
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine_models import (ARCHITECTURES, LanguageOracle, ScoreOracle, make_language_model,
-                           make_score_model, mixed_rows, probe, random_row)
+from engine_models import (ARCHITECTURES, LanguageOracle, ScoreOracle, make_classifier,
+                           make_language_model, make_score_model, mixed_rows, probe, random_row)
 
 FP32_TOLERANCE = 1e-4
 ROWS = mixed_rows()
@@ -33,6 +33,28 @@ def test_scores_equal_transformers(tmp_path, name):
     oracle = ScoreOracle(folder)
     for row, scores in zip(ROWS, probe(folder, "score", ROWS)["values"], strict=True):
         assert_close(scores, [oracle.score(ids) for ids in row])
+
+
+@pytest.mark.parametrize("name", ("llama_gqa", "qwen2", "qwen3", "mistral", "tied"))
+def test_classifiers_of_one_label_are_score_models(tmp_path, name):
+    model = make_classifier(tmp_path, name)
+    for row, scores in zip(ROWS, probe(tmp_path, "score", ROWS)["values"], strict=True):
+        with torch.inference_mode():
+            assert_close(scores, [model(torch.tensor([ids])).logits.item() for ids in row])
+
+
+def test_classifiers_do_not_read_padding_at_the_end(tmp_path):
+    model = make_classifier(tmp_path, "llama_gqa", pad_token_id=2)
+    rows = [[[5, 2, 6, 7, 2], [5, 2, 6, 8]], [[9, 2, 2]], [[2, 2]]]
+    for row, scores in zip(rows, probe(tmp_path, "score", rows)["values"], strict=True):
+        with torch.inference_mode():
+            assert_close(scores, [model(torch.tensor([ids])).logits.item() for ids in row])
+
+
+def test_classifiers_of_several_labels_are_refused(tmp_path):
+    make_classifier(tmp_path, "llama_mha", num_labels=3)
+    answer = probe(tmp_path, "score", ROWS[:1], may_fail=True)
+    assert "id2label" in answer["text"] and "one label" in answer["text"]
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

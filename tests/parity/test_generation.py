@@ -4,7 +4,7 @@ import pytest
 import torch
 import transformers
 
-from engine_models import ARCHITECTURES, LanguageOracle, make_language_model, probe
+from engine_models import ARCHITECTURES, VOCAB, LanguageOracle, make_language_model, probe
 from generation_models import (Generate, MixtureOracle, greedy, make_expert, random_gates,
                                random_prompts, save_published_router, save_router)
 
@@ -150,6 +150,22 @@ def test_greedy_equals_transformers(generate, tmp_path, name):
     base = make_language_model(tmp_path / "base", name)
     rows = generate(base, prompts, "--max-new-tokens", NEW_TOKENS)
     assert_same_responses(rows, prompts, LanguageOracle(base).model)
+
+
+def test_responses_end_at_any_of_several_tokens(generate, tmp_path):
+    """As Llama 3 and Qwen have them, in generation_config.json alone."""
+    base = make_language_model(tmp_path / "base", "llama_gqa")
+    ends = list(range(2, VOCAB, 12))
+    transformers.GenerationConfig(bos_token_id=1, eos_token_id=ends,
+                                  pad_token_id=0).save_pretrained(base)
+    rows = generate(base, PROMPTS[:20], "--max-new-tokens", NEW_TOKENS)
+    model = LanguageOracle(base).model
+    for row, prompt in zip(rows, PROMPTS, strict=False):
+        assert row["response_ids"] == greedy(model, prompt, NEW_TOKENS)
+        is_ended = row["response_ids"][-1] in ends
+        assert row["finish_reason"] == ("eos" if is_ended else "length")
+    last = {row["response_ids"][-1] for row in rows if row["finish_reason"] == "eos"}
+    assert len(last) > 2
 
 
 def test_greedy_with_an_adapter_equals_peft(generate, world):

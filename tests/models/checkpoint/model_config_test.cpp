@@ -202,8 +202,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Unsupported{R"({"model_type":"gemma"})", "model_type is \"gemma\"", "qwen3"},
         Unsupported{R"({"model_type":7})", "model_type is 7", "a string"},
-        Unsupported{R"({"architectures":["LlamaForSequenceClassification"]})",
-                    "LlamaForSequenceClassification", "LlamaForScore"},
+        Unsupported{R"({"architectures":["LlamaForTokenClassification"]})",
+                    "LlamaForTokenClassification", "LlamaForScore"},
         Unsupported{R"({"architectures":["MistralForCausalLM"]})", "MistralForCausalLM",
                     "LlamaForCausalLM"},
         Unsupported{R"({"hidden_act":"gelu"})", "hidden_act is \"gelu\"", "supported is silu"},
@@ -283,6 +283,23 @@ TEST(ModelConfig, IsReadFromItsDirectory) {
       "num_hidden_layers":1,"num_attention_heads":2,"vocab_size":9})");
   EXPECT_EQ(load_model_config(dir.path()).architecture, "LlamaForCausalLM");
   EXPECT_THAT(refusal([&] { load_model_config(dir.file("none")); }), HasSubstr("none/config.json"));
+}
+
+TEST(ModelConfig, TakesAClassifierOfOneLabelAsAScoreModel) {
+  const ModelConfig config = parse(
+      "llama", R"({"architectures":["LlamaForSequenceClassification"],"id2label":{"0":"L"}})");
+  ASSERT_TRUE(config.score_head.has_value());
+  EXPECT_TRUE(config.score_head->is_classifier);
+  EXPECT_FALSE(config.score_head->has_bias);
+}
+
+TEST(ModelConfig, RefusesClassifiersOfOtherNumbersOfLabels) {
+  const std::string classifier = R"("architectures":["LlamaForSequenceClassification"])";
+  EXPECT_THAT(refusal_of("{" + classifier + "}"),
+              AllOf(HasSubstr("m/config.json: id2label missing"), HasSubstr("num_labels=1")));
+  EXPECT_THAT(refusal_of("{" + classifier + R"(,"id2label":{"0":"a","1":"b"}})"),
+              HasSubstr("supported is one label"));
+  EXPECT_THAT(refusal_of("{" + classifier + R"(,"num_labels":3})"), HasSubstr("num_labels is 3"));
 }
 
 }  // namespace

@@ -38,12 +38,9 @@ Tensors own_tensors(int num_layers) {
   return tensors;
 }
 
-const nlohmann::json kConfig = {{"format", "midpo-router"},
-                                {"num_layers", 2},
-                                {"intermediate_size", kInputs},
-                                {"gate_width", kWidth},
-                                {"base_model_hash", "abc"},
-                                {"lora_scale", 2.0}};
+const nlohmann::json kConfig = {{"format", "midpo-router"},     {"num_layers", 2},
+                                {"intermediate_size", kInputs}, {"gate_width", kWidth},
+                                {"base_model_hash", "abc"},     {"lora_scale", 2.0}};
 
 RouterFile open_own(const Tensors& tensors, const std::string& patch = "{}") {
   const TemporaryFolder dir;
@@ -89,8 +86,7 @@ TEST(RouterFile, RefusesAMisshapenMap) {
 }
 
 TEST(RouterFile, RefusesAnotherFormat) {
-  EXPECT_THAT(refusal([] { open_own(own_tensors(2), R"({"format":"x"})"); }),
-              HasSubstr("format"));
+  EXPECT_THAT(refusal([] { open_own(own_tensors(2), R"({"format":"x"})"); }), HasSubstr("format"));
 }
 
 TEST(RouterFile, SaysWhatAFolderWithoutRouterLacks) {

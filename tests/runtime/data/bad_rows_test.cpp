@@ -275,6 +275,13 @@ TEST(BadRow, StopsTheReaderUnderKFail) {
                               "responses; fix the row or pass --on-bad-row quarantine");
 }
 
+TEST(BadRow, OfAJobThatCannotQuarantineIsToBeFixed) {
+  const TemporaryFolder folder;
+  const auto reader = open_rows({folder.write("rows.jsonl", "7")}, 10, BadRowPolicy::kRefuse, {});
+  const Failure failure = failure_of([&] { reader->next_block(); });
+  EXPECT_THAT(failure.text, ::testing::EndsWith("; fix the row"));
+}
+
 TEST(BadRow, LacksALabelThatTheJobNeeds) {
   const TemporaryFolder folder;
   const std::string all_labels =
