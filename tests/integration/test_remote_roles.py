@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+import chaos_remote
 import online_world
 import pytest
 from chaos_remote import free_port
@@ -295,17 +296,52 @@ def test_a_rank_lost_with_its_worker_is_named_and_the_run_resumes_to_the_same_bi
         job = sft(toy, tmp_path / "sft", *from_workers(party))
         party.worker("w0")
         party.start("job", *job)
-        metrics = tmp_path / "sft.run/metrics.jsonl"
-        deadline = time.monotonic() + 40
-        while not (metrics.exists() and metrics.read_text().count("\n") >= 25):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for_steps(tmp_path / "sft.run", 25)
         party.processes["w0"].kill()
         killed = time.monotonic()
         assert party.processes["job"].wait(timeout=30) == midpo.EXIT_FAILED
         assert time.monotonic() - killed < 8
         assert "rank 1" in party.words("job").splitlines()[-1], party.words("job")[-1000:]
         party.worker("w1")
+        party.start("job", *job, "--resume")
+        party.end("job")
+        party.end("w1")
+    assert trained_by(tmp_path / "sft") == two_ranks
+
+
+def wait_for_steps(run_dir, count):
+    metrics = run_dir / "metrics.jsonl"
+    deadline = time.monotonic() + 40
+    while not (metrics.exists() and metrics.read_text().count("\n") >= count):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_rank_whose_key_is_removed_is_named_and_the_run_resumes_to_the_same_bits(
+        toy, midpo, two_ranks, tmp_path):
+    keys = chaos_remote.make_keys(tmp_path, ("head", "w0", "w1"))
+    allowed = tmp_path / "allowed"
+
+    def key_of(name):
+        return ("--key", keys / f"{name}.key", "--server-key", keys / "head.pub")
+
+    with Party(midpo, tmp_path) as party:
+        job = sft(toy, tmp_path / "sft", *from_workers(party), "--listen-key", keys / "head.key",
+                  "--allowed-keys", allowed)
+        shutil.copy(keys / "w0.pub", allowed)
+        party.worker("w0", *key_of("w0"))
+        party.start("job", *job)
+        wait_for_steps(tmp_path / "sft.run", 25)
+        shutil.copy(keys / "w1.pub", allowed)
+        party.processes["job"].send_signal(signal.SIGHUP)
+        removed = time.monotonic()
+        assert party.processes["job"].wait(timeout=30) == midpo.EXIT_FAILED
+        assert time.monotonic() - removed < 8
+        last = party.words("job").splitlines()[-1]
+        assert "rank 1" in last and "w0" in last, party.words("job")[-1500:]
+        assert party.processes["w0"].wait(timeout=15) == midpo.EXIT_USAGE
+        assert "not on the job's list of allowed keys" in party.words("w0")
+        party.worker("w1", *key_of("w1"))
         party.start("job", *job, "--resume")
         party.end("job")
         party.end("w1")
