@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/observe/metrics_endpoint.h"
 
-#include <httplib.h>
-
 #include <charconv>
-#include <thread>
 
 #include "runtime/core/error.h"
+#include "runtime/observe/small_http.h"
 #include "runtime/observe/text_format.h"
 
 namespace midpo {
@@ -38,29 +36,13 @@ Address parse_address(const std::string& text) {
 
 class HttpEndpoint final : public MetricsEndpoint {
  public:
-  explicit HttpEndpoint(const Address& address) {
-    server_.set_payload_max_length(1024);
-    server_.set_read_timeout(5);
-    server_.set_write_timeout(5);
-    server_.set_keep_alive_max_count(1);
-    server_.new_task_queue = [] { return new httplib::ThreadPool(2); };
-    server_.Get("/metrics", [](const httplib::Request&, httplib::Response& response) {
-      response.set_content(prometheus_text(actor_figures()), kContentType);
-    });
-    require(server_.bind_to_port(address.host.c_str(), address.port), ErrorCode::kTransport,
-            "metrics_address " + address.host + ":" + std::to_string(address.port) +
-                " cannot be bound; is another run using it? Choose another port");
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
-  }
-
-  ~HttpEndpoint() override {
-    server_.stop();
-    thread_.join();
-  }
+  explicit HttpEndpoint(const Address& address)
+      : server_(SmallHttpServer::open(
+            address.host == "localhost" ? "127.0.0.1" : address.host, address.port,
+            {"/metrics", kContentType, [] { return prometheus_text(actor_figures()); }})) {}
 
  private:
-  httplib::Server server_;
-  std::thread thread_;
+  std::unique_ptr<SmallHttpServer> server_;
 };
 
 void add_metric(std::string& text, const std::string& name, const std::string& type,
