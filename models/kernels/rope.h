@@ -25,8 +25,8 @@ struct RopeArgs {
   void* v = nullptr;                        ///< [num_kv_heads, (rows), head_dim]
   /// [rows]: where each row goes in k and v (a cache), or null: as they come
   const std::int64_t* kv_rows = nullptr;
-  std::int64_t q_head_stride = 0;           ///< elements from one head of q to the next
-  std::int64_t kv_head_stride = 0;          ///< the same of k and v
+  std::int64_t q_head_stride = 0;   ///< elements from one head of q to the next
+  std::int64_t kv_head_stride = 0;  ///< the same of k and v
   std::int64_t rows = 0;
   std::int64_t num_heads = 0;
   std::int64_t num_kv_heads = 0;
