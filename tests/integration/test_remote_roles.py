@@ -2,18 +2,16 @@
 """Workers as generators of an online run, and as ranks of a learner: the same bytes, whatever
 happens to them."""
 import json
-import os
 import re
 import shutil
 import signal
-import subprocess
 import time
 
 import chaos_remote
 import online_world
 import pytest
-from chaos_remote import free_port
 from online_world import arguments, result_of, router_arguments
+from party import Party
 
 
 @pytest.fixture(scope="module")
@@ -27,50 +25,6 @@ def expected(toy, midpo, tmp_path_factory):
     folder = tmp_path_factory.mktemp("roles")
     midpo.run_ok(*arguments(toy, folder / "run", "--online.max-staleness", 2))
     return result_of(folder / "run")
-
-
-class Party:
-    """A job that listens and its workers, each with a log. All of them end with the context."""
-
-    def __init__(self, midpo, folder):
-        self.midpo, self.folder = midpo, folder
-        self.address = f"tcp://127.0.0.1:{free_port()}"
-        self.processes, self.logs = {}, {}
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for process in self.processes.values():
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-        for log in self.logs.values():
-            log.close()
-
-    def start(self, name, *arguments, env=None, cwd=None):
-        self.logs[name] = (self.folder / f"{name}.log").open("ab")
-        self.processes[name] = subprocess.Popen(
-            self.midpo.command(*arguments), stdout=subprocess.DEVNULL, stderr=self.logs[name],
-            env={**os.environ, **self.midpo.QUIET, **(env or {})}, cwd=cwd)
-        return self.processes[name]
-
-    def worker(self, name, *more, **options):
-        return self.start(name, "worker", "--connect", self.address, "--name", name, "--threads", 1,
-                          "--give-up-after", 30, *more, **options)
-
-    def words(self, name):
-        return (self.folder / f"{name}.log").read_text()
-
-    def wait_for(self, name, pattern, limit_s=40.0):
-        deadline = time.monotonic() + limit_s
-        while not re.search(pattern, self.words(name)):
-            assert time.monotonic() < deadline, (pattern, self.words(name)[-3000:])
-            time.sleep(0.02)
-
-    def end(self, name, limit_s=60.0):
-        status = self.processes[name].wait(timeout=limit_s)
-        assert status == 0, (name, self.words(name)[-3000:])
 
 
 def online(party, toy, *more):
@@ -258,6 +212,11 @@ def two_ranks(toy, midpo, tmp_path_factory):
     return trained_by(output)
 
 
+def num_logged(run_dir):
+    metrics = run_dir / "metrics.jsonl"
+    return metrics.read_text().count("\n") if metrics.exists() else 0
+
+
 def from_workers(party):
     return "--rank-source", "workers", "--listen", party.address
 
@@ -296,7 +255,7 @@ def test_a_rank_lost_with_its_worker_is_named_and_the_run_resumes_to_the_same_bi
         job = sft(toy, tmp_path / "sft", *from_workers(party))
         party.worker("w0")
         party.start("job", *job)
-        wait_for_steps(tmp_path / "sft.run", 25)
+        party.wait_until(lambda: num_logged(tmp_path / "sft.run") >= 25)
         party.processes["w0"].kill()
         killed = time.monotonic()
         assert party.processes["job"].wait(timeout=30) == midpo.EXIT_FAILED
@@ -307,14 +266,6 @@ def test_a_rank_lost_with_its_worker_is_named_and_the_run_resumes_to_the_same_bi
         party.end("job")
         party.end("w1")
     assert trained_by(tmp_path / "sft") == two_ranks
-
-
-def wait_for_steps(run_dir, count):
-    metrics = run_dir / "metrics.jsonl"
-    deadline = time.monotonic() + 40
-    while not (metrics.exists() and metrics.read_text().count("\n") >= count):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_rank_whose_key_is_removed_is_named_and_the_run_resumes_to_the_same_bits(
@@ -331,7 +282,7 @@ def test_a_rank_whose_key_is_removed_is_named_and_the_run_resumes_to_the_same_bi
         shutil.copy(keys / "w0.pub", allowed)
         party.worker("w0", *key_of("w0"))
         party.start("job", *job)
-        wait_for_steps(tmp_path / "sft.run", 25)
+        party.wait_until(lambda: num_logged(tmp_path / "sft.run") >= 25)
         shutil.copy(keys / "w1.pub", allowed)
         party.processes["job"].send_signal(signal.SIGHUP)
         removed = time.monotonic()
