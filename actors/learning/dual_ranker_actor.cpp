@@ -32,8 +32,10 @@ void put(DualRankerState& state, const TokenizedBlock& block, std::uint32_t mode
 void advance(Pointer self, const LearningJob& job) {
   DualRankerState& state = self->state;
   if (state.ranking->is_finished()) return;
-  const Activity::Busy busy = state.activity->busy("rank");
+  const std::uint64_t rows_before = state.ranking->counters().rows_in;
+  Activity::Busy busy = state.activity->busy("rank");
   state.ranking->advance();
+  busy.set_items(state.ranking->counters().rows_in - rows_before);
   if (!state.ranking->is_finished()) return;
   if (job.on_ranked) job.on_ranked(state.ranking->counters());
   self->send(state.coordinator, RowsRanked{});

@@ -44,6 +44,7 @@ struct PipelineFolder {
   std::string router() const { return dir + "/router"; }
   std::string d_dual() const { return dir + "/d_dual.jsonl"; }
   std::string scores() const { return dir + "/state/scores"; }
+  std::string state() const { return dir + "/state"; }
   std::string expert_state() const { return dir + "/state/experts"; }
   std::string router_state() const { return dir + "/state/router"; }
   std::string versions() const { return dir + "/state/versions"; }

@@ -11,6 +11,7 @@
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/atomic_folder.h"
 #include "runtime/observe/log.h"
+#include "runtime/store/run_lock.h"
 
 namespace midpo {
 namespace {
@@ -77,8 +78,9 @@ int run_pipeline(const PipelineConfig& config, const std::string& resolved,
     return 0;
   }
   require_free(config, folder);
+  make_directories(folder.state());
+  const RunLock lock(folder.state());  // over all stages; each has its own, too
   if (config.shared.overwrite) discard_later_stages(folder);
-  make_directories(folder.dir);
   // Of a run that goes on, once it is known that its stages do so under these options.
   const std::string config_file = folder.dir + "/config.yaml";
   if (config.shared.overwrite || !fs::exists(config_file)) {

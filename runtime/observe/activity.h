@@ -50,6 +50,7 @@ class Activity {
     Busy(const Busy&) = delete;
     Busy& operator=(const Busy&) = delete;
 
+    void set_items(std::uint64_t items) { items_ = items; }
     void begin_flow(FlowId flow);     ///< an arrow leaves this span
     void continue_flow(FlowId flow);  ///< an arrow arrives here, and may go on
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a long run meets besides crashes: terminals that close, folders that are moved, options that
 are no longer those of the beginning. With stubs (tests/support/stub_pipeline.cpp)."""
+import json
 import os
 import shutil
 import signal
@@ -129,3 +130,23 @@ def test_an_option_that_changed_is_named_behind_the_end(command, tmp_path):
         refused(command, tmp_path / "run", words, option, value)
     assert os.path.exists(tmp_path / "run/manifest.json")
     run_stub(command(tmp_path / "run", "--scorers", 3))
+
+
+@pytest.mark.parametrize("stage", [EXPERTS, ROUTER])
+def test_a_second_process_keeps_out_in_every_stage(command, expected, tmp_path, stage):
+    process = started(command, tmp_path / "run", stage)
+    anew = [word for word in command(tmp_path / "run", "--overwrite") if word != "--resume"]
+    for words in (anew, command(tmp_path / "run")):
+        result = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        assert result.returncode == 2, result.stderr
+        assert f"held by process {process.pid}" in result.stderr
+    assert process.wait(timeout=40) == 0
+    assert stub_made(tmp_path / "run") == expected
+
+
+def test_the_trace_counts_each_ranked_row_once(command, tmp_path):
+    run_stub(command(tmp_path / "run", "--trace", tmp_path / "trace.json"))
+    events = json.loads((tmp_path / "trace.json").read_text())
+    ranked = [event["args"]["rows"] for event in events if event.get("name") == "rank"]
+    rows = json.loads((tmp_path / "run/manifest.json").read_text())["rows"]
+    assert sum(ranked) == rows["in"]
