@@ -7,6 +7,7 @@
 #include "models/engine_errors.h"
 #include "models/mixture.h"
 #include "models/packing.h"
+#include "models/training/adapter_checks.h"
 #include "models/training/export_weights.h"
 
 namespace midpo {
@@ -44,6 +45,7 @@ LanguageParts language_parts(const LearnerOptions& options, const OpenedModel& m
   if (!options.resume_adapter.empty()) {
     named.first_adapter = std::make_unique<Adapter>(
         open_adapter(options.resume_adapter, options.model.allow_pickle, *model.files));
+    require_continues(*named.first_adapter, *options.lora);
     named.parts.first_adapter = named.first_adapter.get();
   }
   return named;

@@ -11,6 +11,7 @@
 #include "models/engine_errors.h"
 #include "models/mixture.h"
 #include "models/packing.h"
+#include "models/training/adapter_checks.h"
 #include "models/training/export_weights.h"
 
 namespace midpo {
@@ -24,8 +25,10 @@ struct Experts {
 
 Experts open_experts(const LearnerOptions& options, const WeightFiles& base) {
   const bool allow_pickle = options.model.allow_pickle;
-  return {open_adapter(options.safety_adapter, allow_pickle, base),
-          open_adapter(options.helpfulness_adapter, allow_pickle, base)};
+  Experts experts{open_adapter(options.safety_adapter, allow_pickle, base),
+                  open_adapter(options.helpfulness_adapter, allow_pickle, base)};
+  require_gateable(experts.safety, experts.helpfulness);
+  return experts;
 }
 
 /// What the router's config says of its experts.

@@ -170,6 +170,54 @@ def test_gates_that_are_nan_name_step_and_rows(midpo, toy, tmp_path):
     assert (tmp_path / "out.run" / "checkpoints" / "step-1").is_dir()
 
 
+def with_config(expert, folder, **changes):
+    """The expert with other values in its adapter_config.json."""
+    shutil.copytree(expert, folder)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, **changes}))
+    return folder
+
+
+@pytest.mark.parametrize("more, options", [
+    (["--lora-rank", 4], {}),
+    (["--lora-alpha", 8], {}),
+    (["--lora-target-modules", "q_proj"], {}),
+    ([], {"lora_alpha": 4, "use_rslora": True})])
+def test_an_adapter_to_start_from_says_how_it_was_made(more, options, midpo, toy, tmp_path):
+    """It used to be saved under the options' rank, with what lay behind its weights in memory."""
+    expert = with_config(toy / "expert", tmp_path / "expert", **options)
+    errors = refused(midpo, arguments(toy, tmp_path / "out", "dpo", "--adapter", expert, *more))
+    alpha = 16 if options else 32
+    wanted = f"give --lora-rank 16 --lora-alpha {alpha} --lora-target-modules down_proj"
+    assert str(expert) in errors and wanted in errors
+    if options:
+        midpo.run_ok(*arguments(toy, tmp_path / "again", "dpo", "--adapter", expert,
+                                "--lora-alpha", alpha, "--max-steps", 1))
+
+
+def test_an_adapter_of_several_scales_is_not_trained_further(midpo, toy, tmp_path):
+    expert = with_config(toy / "expert", tmp_path / "expert",
+                         alpha_pattern={"layers.0.mlp.down_proj": 2})
+    errors = refused(midpo, arguments(toy, tmp_path / "out", "dpo", "--adapter", expert))
+    assert "only an adapter of one rank and scale" in errors
+
+
+def test_experts_of_two_scales_are_refused(midpo, toy, tmp_path):
+    expert = with_config(toy / "expert", tmp_path / "expert", lora_alpha=7)
+    errors = refused(midpo, arguments(toy, tmp_path / "out", "router",
+                                      helpfulness_adapter=expert))
+    assert str(expert) in errors and "two experts of one scale" in errors
+
+
+def test_experts_on_other_projections_cannot_be_gated(midpo, toy, tmp_path):
+    midpo.run_ok("dpo", "--model", toy / "init", "--data", toy / "preferences_train.jsonl",
+                 "--lora-target-modules", "down_proj", "q_proj", "--max-steps", 1, "--output",
+                 tmp_path / "expert")
+    errors = refused(midpo, arguments(toy, tmp_path / "out", "router",
+                                      safety_adapter=tmp_path / "expert"))
+    assert "q_proj; the gates weigh mlp.down_proj only" in errors
+
+
 def poisoned(expert, folder, value):
     """The expert with a weight of its last layer's factors set to the value."""
     shutil.copytree(expert, folder)
