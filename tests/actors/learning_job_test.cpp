@@ -639,7 +639,7 @@ TEST_F(LearningJobTest, RefusesToResumeUnderAnotherPlan) {
     FAIL() << "the plan differs";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kConfig);
-    EXPECT_THAT(error.what(), HasSubstr("optimizer was"));
+    EXPECT_THAT(error.what(), HasSubstr("optimizer.learning_rate was 0.1, is 0.2"));
   }
 }
 
