@@ -68,8 +68,9 @@ void DpoCommand::add_loss_options() {
 LearnerRequest DpoCommand::learner() const {
   LearnerRequest learner;
   learner.name = loss_;
-  learner.options = learner_options(config_);
-  if (full_) learner.options.lora.reset();
+  TrainingConfig config = config_;
+  config.lora = !full_;
+  learner.options = learner_options(config);
   learner.options.label_smoothing = label_smoothing_;
   learner.wish.rule = preference_ == "safety" ? PairRule::kSafer : PairRule::kBetter;
   learner.needs_reference = true;

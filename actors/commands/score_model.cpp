@@ -23,7 +23,6 @@ class ScoreModelCommand : public Command {
     table_.flag("token_wise", &is_token_wise_, "Compare at every position, not at the last token");
     table_.number("regularization", &regularization_, 0.0, 1e3, "Weight of the scores' squares")
         .aliases = {"score_regularizer"};
-    add_lora_options(table_, config_, true);
     add_training_options(table_, config_);
     add_remote_options(table_, config_.remote);
   }

@@ -140,6 +140,10 @@ std::vector<std::string> scorer_devices(const TrainingConfig& config) {
 }
 
 LearnerOptions learner_options(const TrainingConfig& config) {
+  require(config.lora || config.adapter.empty(), ErrorCode::kConfig,
+          "--adapter: " + config.adapter +
+              " would not be used, since all weights are trained; train an adapter (--lora, no "
+              "--full), or merge it into the model first: midpo export --format merged");
   LearnerOptions options;
   options.model =
       model_options(config.compute, config.model, device_list(config.compute).front(), "model");

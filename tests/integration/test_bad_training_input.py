@@ -202,6 +202,13 @@ def test_an_adapter_of_several_scales_is_not_trained_further(midpo, toy, tmp_pat
     assert "only an adapter of one rank and scale" in errors
 
 
+@pytest.mark.parametrize("name, more", [("sft", ()), ("dpo", ("--full",))])
+def test_an_adapter_that_would_not_be_used_is_refused(name, more, midpo, toy, tmp_path):
+    errors = refused(midpo, arguments(toy, tmp_path / "out", name, "--adapter", toy / "expert",
+                                      *more))
+    assert "--adapter" in errors and "export --format merged" in errors
+
+
 def test_experts_of_two_scales_are_refused(midpo, toy, tmp_path):
     expert = with_config(toy / "expert", tmp_path / "expert", lora_alpha=7)
     errors = refused(midpo, arguments(toy, tmp_path / "out", "router",
