@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // midpo export: what was trained, as a directory that other programs load.
 #include <cstdio>
-#include <filesystem>
 
+#include "actors/also_read.h"
 #include "actors/commands/command.h"
 #include "models/checkpoint/model_config.h"
 #include "models/export/mean_gates.h"
@@ -51,11 +51,7 @@ class ExportCommand : public Command {
     require(!is_mixture || (!safety_.empty() && !helpfulness_.empty()), ErrorCode::kConfig,
             "a mixture needs both --safety-adapter and --helpfulness-adapter");
     // Sources are read while the output is written: they must not be the same folder.
-    for (const std::string& source : {base_, adapter_, safety_, helpfulness_, router_}) {
-      std::error_code ignored;
-      require(!std::filesystem::equivalent(source, output_, ignored), ErrorCode::kConfig,
-              "output: " + output_ + " is also read; choose another directory");
-    }
+    require_not_read({base_, adapter_, safety_, helpfulness_, router_}, {output_});
     if (format_ == "hf") {
       export_as_mixture();
     } else {

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "actors/also_read.h"
 #include "actors/commands/command.h"
 #include "actors/model_options.h"
 #include "actors/observe_options.h"
@@ -189,6 +190,7 @@ int RankCommand::run() {
   RankRun run;
   run.remote = make_remote_job(config_.remote);
   run.folder = {config_.run_dir, ordered_outputs(job)};
+  require_not_read(config_.data, run.folder.outputs);
   if (prepare_run_folder(run.folder, config_.resume, config_.overwrite) == RunStart::kFinished) {
     log::info("already_finished", {{"run_dir", run.folder.dir}, {"output", config_.output}});
     return 0;

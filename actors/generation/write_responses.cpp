@@ -2,6 +2,7 @@
 //   open the rows -> load model and tokenizer -> plan (recorded, or compared on --resume)
 //   -> run_generation_job() -> output published
 #include "actors/generation/write_responses.h"
+#include "actors/also_read.h"
 
 #include <algorithm>
 #include <utility>
@@ -59,6 +60,7 @@ void add_generator_options(OptionTable& table, GeneratorConfig& config) {
 }
 
 std::optional<WrittenResponses> write_responses(const ResponsesToWrite& wanted) {
+  require_not_read(wanted.data, {wanted.output.path});
   if (!prepare_output(wanted.output)) {
     log::info("already_finished", {{"output", wanted.output.path}});
     return std::nullopt;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The contract of the command line: exit codes, help, run folders, what is never overwritten."""
 import json
+import shutil
 import time
 
 import pytest
@@ -127,6 +128,17 @@ def test_overwrite_gives_the_same_bytes_again(midpo, world, tmp_path):
     result = rank(midpo, world, tmp_path, overwrite=True)
     assert result.returncode == midpo.EXIT_DONE, result.stderr
     assert (tmp_path / "out.jsonl").read_bytes() == first
+
+
+@pytest.mark.parametrize("output", ("output", "scores_output"))
+def test_overwrite_does_not_remove_the_input(output, midpo, world, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    shutil.copy(world / "rows.jsonl", rows)
+    (tmp_path / "link.jsonl").symlink_to(rows)
+    outputs = {"output": tmp_path / "out.jsonl", output: tmp_path / "link.jsonl"}
+    result = midpo.run(*midpo.rank_arguments(world, rows, overwrite=True, **outputs))
+    assert result.returncode == midpo.EXIT_USAGE and "is also read" in result.stderr
+    assert rows.read_bytes() == (world / "rows.jsonl").read_bytes()
 
 
 def test_resume_on_nothing_starts_fresh(midpo, world, finished, tmp_path):

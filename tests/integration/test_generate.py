@@ -190,3 +190,12 @@ def test_chat_commands(midpo, model):
     for part in ("/regenerate", "temperature", "usage: /set", "unknown command /nothing",
                  "no message yet", "no answer yet", "no gates"):
         assert part in text
+
+
+def test_an_output_that_is_read_as_well_is_refused_and_kept(midpo, job, tmp_path):
+    arguments = job([{"prompt": "One"}], "--overwrite")
+    arguments[arguments.index("--output") + 1] = tmp_path / "." / "in.jsonl"
+    before = (tmp_path / "in.jsonl").read_bytes()
+    result = midpo.run(*arguments)
+    assert result.returncode == midpo.EXIT_USAGE and "is also read" in result.stderr
+    assert (tmp_path / "in.jsonl").read_bytes() == before

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Outputs that a command would also read.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace midpo {
+
+/// To be asked before anything is written: --overwrite removes what is there.
+/// @throws Error(kConfig) naming an output that is the same file or folder as an input.
+void require_not_read(const std::vector<std::string>& inputs,
+                      const std::vector<std::string>& outputs);
+
+}  // namespace midpo
