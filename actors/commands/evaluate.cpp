@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "actors/also_read.h"
 #include "actors/commands/command.h"
 #include "actors/evaluation.h"
 #include "actors/evaluation_tables.h"
@@ -57,6 +58,8 @@ class EvaluateCommand : public Command {
             "nothing to evaluate with: give --reward-model, --cost-model, --judge or --judge-url");
     require(config_.judge_url.empty() || !against_.empty(), ErrorCode::kConfig,
             "--judge-url compares two files: it needs --against FILE");
+    require_not_read(data_, {output_});
+    require_not_read(against_, {output_});
   }
 
   std::string summary_path() const {

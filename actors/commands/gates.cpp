@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "actors/also_read.h"
 #include "actors/commands/command.h"
 #include "actors/policy_options.h"
 #include "actors/row_tokens.h"
@@ -58,6 +59,7 @@ class GatesCommand : public Command {
 
   int run() override {
     require(!policy_.router.empty(), ErrorCode::kConfig, "only a mixture has gates: give --router");
+    require_not_read(data_, {output_});
     const std::string device = device_list(compute_).front();
     const auto model =
         load_engines().load_generation_model(policy_options(compute_, policy_, device));

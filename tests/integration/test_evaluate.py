@@ -261,3 +261,11 @@ def test_report_refuses_what_is_no_run(run, midpo, tmp_path):
     result = midpo.run("report", "--run", run, "--output", tmp_path / "report.html")
     assert result.returncode == midpo.EXIT_USAGE
     assert not (tmp_path / "report.html").exists()
+
+
+def test_scores_do_not_replace_the_responses(midpo, world, responses):
+    before = responses[0].read_bytes()
+    result = midpo.run("evaluate", "--data", responses[0], "--reward-model", world / "reward",
+                       "--output", responses[0])
+    assert result.returncode == midpo.EXIT_USAGE and "is also read" in result.stderr
+    assert responses[0].read_bytes() == before
