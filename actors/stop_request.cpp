@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <csignal>
+#include <mutex>
+#include <thread>
 #include <utility>
 
 namespace midpo {
@@ -39,6 +41,24 @@ void install_over_default(int signal_number, void (*handler)(int)) {
   if (present.sa_handler == SIG_DFL) install(signal_number, handler);
 }
 
+/// Handlers run in a thread that does nothing else. Compute kernels of oneDNN let the stack pointer
+/// point into the heap for a while: a handler's frame would be written over what lies below.
+void keep_signals_from_this_thread_on() {
+  sigset_t ours;
+  sigemptyset(&ours);
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
+    sigaddset(&ours, signal_number);
+  }
+  static std::once_flag once;
+  std::call_once(once, [&ours] {
+    std::thread([ours] {
+      pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);
+      while (true) ::pause();
+    }).detach();
+  });
+  pthread_sigmask(SIG_BLOCK, &ours, nullptr);
+}
+
 bool has_grown(const std::atomic<std::uint64_t>& requests, std::uint64_t& num_seen) {
   const std::uint64_t num_before = std::exchange(num_seen, requests.load());
   return num_seen != num_before;
@@ -56,6 +76,7 @@ void install_stop_signals() {
   install_over_default(SIGPIPE, SIG_IGN);
   // A file size limit is an error of write(), to be named and resumed from, not a death.
   std::signal(SIGXFSZ, SIG_IGN);
+  keep_signals_from_this_thread_on();
 }
 
 void install_reload_signal() { install(SIGHUP, &on_reload_signal); }

@@ -9,7 +9,8 @@ import subprocess
 import time
 
 import pytest
-from test_run import inputs, program, run_stub, stub_command, stub_made  # noqa: F401
+from test_run import (inputs, made, program, run_arguments, run_stub, stub_command,  # noqa: F401
+                      stub_made, toy)
 
 SLOW = ("--step-us", 10_000, "--row-us", 500)
 EXPERTS, ROUTER = "state/experts/safety/checkpoints", "state/router/checkpoints"
@@ -150,3 +151,17 @@ def test_the_trace_counts_each_ranked_row_once(command, tmp_path):
     ranked = [event["args"]["rows"] for event in events if event.get("name") == "rank"]
     rows = json.loads((tmp_path / "run/manifest.json").read_text())["rows"]
     assert sum(ranked) == rows["in"]
+
+
+def test_signals_do_not_hit_what_computes(midpo, toy, tmp_path):  # noqa: F811
+    """oneDNN's kernels keep their stack pointer in the heap, where a handler's frame would land."""
+    process = midpo.start(*run_arguments(toy, tmp_path / "run"))
+    while not (tmp_path / "run/state/experts/plan.json").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    while process.poll() is None:
+        process.send_signal(signal.SIGUSR1)
+        time.sleep(0.002)
+    assert process.returncode == 0, process.communicate()
+    midpo.run_ok(*run_arguments(toy, tmp_path / "undisturbed"))
+    assert made(tmp_path / "run") == made(tmp_path / "undisturbed")
