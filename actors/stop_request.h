@@ -7,8 +7,8 @@ namespace midpo {
 
 /// From now on SIGINT, SIGTERM and SIGHUP ask the job to stop with its state saved; a second one
 /// ends the process at once (exit status 130, 143, 129). SIGHUP stays what it is under nohup or in
-/// a job that listens. SIGUSR1 asks for a report. A broken pipe ends nothing. To be called before there are
-/// threads that compute: this one and those it starts are not interrupted any more.
+/// a job that listens. SIGUSR1 asks for a report. A broken pipe ends nothing. To be called before
+/// there are threads that compute: this one and those it starts are not interrupted any more.
 void install_stop_signals();
 
 /// From now on SIGHUP, too, asks for something and ends nothing: a job that listens reads its list
