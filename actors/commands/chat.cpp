@@ -26,11 +26,11 @@ class ChatCommand : public Command {
   OptionTable& options() override { return table_; }
 
   int run() override {
+    install_stop_signals();
     const auto model = load_engines().load_generation_model(
         policy_options(compute_, policy_, device_list(compute_).front()));
     ChatSession session(model, load_template(compute_, policy_.model), sampling_,
                         static_cast<std::int64_t>(num_cores()), print);
-    install_stop_signals();
     const bool is_terminal = isatty(STDIN_FILENO) == 1;
     if (is_terminal) print("/help lists the commands, /quit leaves\n");
     std::string line;

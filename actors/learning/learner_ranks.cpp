@@ -192,9 +192,8 @@ std::shared_ptr<Learner> make_ranked_learner(LearnerOptions options, const Learn
 }
 
 void run_learner_rank(const RankPlace& place, const EngineFactory& engines) {
-  // Rank 0 is told to stop, saves what all have done, and lets the others end.
-  std::signal(SIGINT, SIG_IGN);
-  std::signal(SIGTERM, SIG_IGN);
+  // Rank 0 is told to stop, or to report, saves what all have done, and lets the others end.
+  for (const int told : {SIGINT, SIGTERM, SIGUSR1}) std::signal(told, SIG_IGN);
   require(place.rank < place.group.ranks, ErrorCode::kConfig,
           "rank is " + std::to_string(place.rank) + ", must be below ranks, which is " +
               std::to_string(place.group.ranks));

@@ -159,7 +159,9 @@ def test_signals_do_not_hit_what_computes(midpo, toy, tmp_path):  # noqa: F811
     while not (tmp_path / "run/state/experts/plan.json").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
+    deadline = time.monotonic() + 120
     while process.poll() is None:
+        assert time.monotonic() < deadline
         process.send_signal(signal.SIGUSR1)
         time.sleep(0.002)
     assert process.returncode == 0, process.communicate()
