@@ -95,14 +95,12 @@ json settings_of(const LearningRequest& request, const std::vector<InputFile>& i
 }
 
 /// Empty if one of them is gone: a finished run does not need it any more.
-std::vector<InputFile> inputs_still_there(const TrainingConfig& config) {
+std::vector<InputFile> inputs_still_there(const std::vector<std::string>& paths) {
   std::vector<InputFile> inputs;
-  for (const auto* paths : {&config.data, &config.eval_data}) {
-    for (const std::string& path : *paths) {
-      if (!std::filesystem::exists(path)) return {};
-      const FileStamp stamp = stamp_of(path);
-      inputs.push_back({path, stamp.size_bytes, stamp.mtime_ns});
-    }
+  for (const std::string& path : paths) {
+    if (!std::filesystem::exists(path)) return {};
+    const FileStamp stamp = stamp_of(path);
+    inputs.push_back({path, stamp.size_bytes, stamp.mtime_ns});
   }
   return inputs;
 }
@@ -138,11 +136,25 @@ std::string learning_plan_json(const LearningRequest& request, const LearningJob
 }
 
 void check_finished_plan(const std::string& path, const LearningRequest& request) {
-  const std::vector<InputFile> inputs = inputs_still_there(request.config);
-  json settings = settings_of(request, inputs);
-  if (inputs.empty()) settings.erase("data");
+  std::vector<std::string> data = request.config.data;
+  data.insert(data.end(), request.config.eval_data.begin(), request.config.eval_data.end());
+  check_finished_settings(path, data, [&](const std::vector<InputFile>& inputs) {
+    return settings_of(request, inputs).dump();
+  });
+}
+
+void check_finished_settings(
+    const std::string& path, const std::vector<std::string>& data,
+    const std::function<std::string(const std::vector<InputFile>&)>& settings) {
+  const std::vector<InputFile> inputs = inputs_still_there(data);
+  json wanted = json::parse(settings(inputs));
+  if (inputs.empty()) wanted.erase("data");
   const json recorded = json::parse(read_whole_file(path));
-  check_same_plan(part_of(recorded, settings).dump(), settings.dump());
+  check_same_plan(part_of(recorded, wanted).dump(), wanted.dump());
+}
+
+std::string optimizer_settings(const TrainingConfig& config) {
+  return optimizer_entry(config).dump();
 }
 
 void settle_learning_plan(const std::string& path, const std::string& plan) {

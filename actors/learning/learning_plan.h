@@ -3,6 +3,7 @@
 // plan it began with.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,14 @@ void settle_learning_plan(const std::string& path, const std::string& plan);
 /// Compares what the options say, and the data if it is still there, with the plan of a finished
 /// run: one asked for with other options is not what is there. @throws Error(kConfig) as above.
 void check_finished_plan(const std::string& path, const LearningRequest& request);
+
+/// The same for any plan. @param settings  the part of it that needs no model, by the input files,
+/// of which there are none if one of `data` is gone.
+void check_finished_settings(
+    const std::string& path, const std::vector<std::string>& data,
+    const std::function<std::string(const std::vector<InputFile>&)>& settings);
+
+/// The entry of a plan that says how the optimizer steps, as JSON.
+std::string optimizer_settings(const TrainingConfig& config);
 
 }  // namespace midpo

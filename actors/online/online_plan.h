@@ -14,4 +14,8 @@ namespace midpo {
 std::string online_plan_json(const OnlineConfig& config, const OnlineJob& job,
                              const Learner& learner, const std::vector<InputFile>& inputs);
 
+/// Compares what the options say, and the prompts if they are still there, with the plan of a
+/// finished run. @throws Error(kConfig) naming each key in which they differ.
+void check_finished_online_plan(const std::string& path, const OnlineConfig& config);
+
 }  // namespace midpo

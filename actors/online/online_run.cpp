@@ -186,6 +186,8 @@ std::shared_ptr<OnlineResources> prepare(const OnlineConfig& config, const Learn
 
 std::shared_ptr<OnlineJob> make_job(const OnlineConfig& config, const LearningFolder& folder,
                                     const EngineFactory& engines) {
+  require(config.sampling.num_samples >= 2, ErrorCode::kConfig,
+          "generation.num_samples is 1, and a pair takes two candidates; give 2 or more");
   auto job = std::make_shared<OnlineJob>();
   job->engines = &engines;
   job->max_length = config.training.compute.max_length;
@@ -208,6 +210,7 @@ int run_online(OnlineConfig config, const std::string& resolved, const EngineFac
   make_directories(folder.dir);
   const RunLock lock(folder.dir);
   if (prepare_learning_folder(folder, training.resume, training.overwrite) == RunStart::kFinished) {
+    check_finished_online_plan(folder.file("plan.json"), config);
     log::info("already_finished", {{"run_dir", folder.dir}, {"output", folder.outputs.front()}});
     return 0;
   }

@@ -93,6 +93,37 @@ def test_the_router_can_be_trained_online(toy, midpo, tmp_path):
     assert (tmp_path / "a/policy/router.safetensors").exists()
 
 
+@pytest.mark.parametrize("is_finished", (True, False))
+@pytest.mark.parametrize("key, value", (
+    ("online.learning-rate", "1e-3"), ("online.adam-beta1", 0.5), ("online.max-staleness", 0),
+    ("generation.num-samples", 4), ("generation.ignore-eos", "true"), ("template", "published")))
+def test_a_run_is_not_resumed_under_another_plan(key, value, is_finished, toy, midpo, expected,
+                                                 tmp_path):
+    shutil.copytree(expected / "2", tmp_path / "run")
+    if not is_finished:
+        (tmp_path / "run/state/manifest.json").unlink()
+    before = result_of(tmp_path / "run")
+    result = midpo.run(*arguments(toy, tmp_path / "run", "--resume", "--online.max-staleness", 2,
+                                  "--set", f"{key.replace('-', '_')}={value}"))
+    assert result.returncode == midpo.EXIT_USAGE
+    assert key.split(".")[-1].replace("-", "_") in result.stderr
+    assert result_of(tmp_path / "run") == before
+
+
+def test_a_finished_run_is_left_alone(toy, midpo, expected, tmp_path):
+    shutil.copytree(expected / "2", tmp_path / "run")
+    result = midpo.run_ok(*arguments(toy, tmp_path / "run", "--resume", "--online.max-staleness", 2,
+                                     "--online.generators", 3, "--scorers", 2))
+    assert "already_finished" in result.stderr
+    assert result_of(tmp_path / "run") == result_of(expected / "2")
+
+
+def test_one_candidate_is_no_pair(toy, midpo, tmp_path):
+    result = midpo.run(*arguments(toy, tmp_path / "run", "--generation.num-samples", 1))
+    assert result.returncode == midpo.EXIT_USAGE
+    assert "num_samples is 1" in result.stderr
+
+
 def test_a_missing_version_is_named(toy, midpo, expected, tmp_path):
     shutil.copytree(expected / "2", tmp_path / "run")
     # Back to the checkpoint of step 4, whose next rounds need the weights of steps 2 and 3.
