@@ -7,6 +7,7 @@
 
 #include "actors/parallel.h"
 #include "actors/row_tokens.h"
+#include "actors/tile_scoring.h"
 #include "runtime/core/error.h"
 #include "runtime/data/row_reader.h"
 #include "runtime/flow/tiles.h"
@@ -125,13 +126,10 @@ void Evaluator::load(const std::string& name, const std::string& path) {
       {name, load_engines().load_score_model(options), load_template(config_.compute, path)});
 }
 
-void Evaluator::score(const Model& model, const std::vector<PreferenceRow>& rows,
-                      ResponseList& responses) const {
-  std::vector<RowTokens> tokens(rows.size());
-  parallel_for(rows.size(), num_cores(), [&](std::size_t i) {
-    tokens[i] =
-        tokenize_row(rows[i], model.prompt_template.get(), config_.compute.max_length).tokens;
-  });
+void Evaluator::score(const Model& model, const std::vector<std::string>& paths,
+                      const std::vector<PreferenceRow>& rows, ResponseList& responses) const {
+  const std::vector<RowTokens> tokens = tokenize_rows(
+      paths, rows, model.prompt_template.get(), config_.compute.max_length, model.scorer->info());
   std::vector<std::uint32_t> sizes;
   for (const RowTokens& row : tokens) sizes.push_back(count_packed_tokens(row));
   const auto tiles = cut_tiles(sizes, model.scorer->info().tile_tokens);
@@ -166,7 +164,7 @@ void Evaluator::ask_program_about(ResponseList& responses) const {
 ResponseList Evaluator::evaluate(const std::vector<std::string>& paths) const {
   const std::vector<PreferenceRow> rows = read_rows(paths);
   ResponseList responses = list_responses(rows);
-  for (const Model& model : models_) score(model, rows, responses);
+  for (const Model& model : models_) score(model, paths, rows, responses);
   if (!config_.judge.empty() || !config_.judge_url.empty()) require_texts(rows);
   if (!config_.judge.empty()) ask_program_about(responses);
   return responses;

@@ -65,8 +65,8 @@ class Evaluator {
     std::shared_ptr<const PromptTemplate> prompt_template;
   };
   void load(const std::string& name, const std::string& path);
-  void score(const Model& model, const std::vector<PreferenceRow>& rows,
-             ResponseList& responses) const;
+  void score(const Model& model, const std::vector<std::string>& paths,
+             const std::vector<PreferenceRow>& rows, ResponseList& responses) const;
   void ask_program_about(ResponseList& responses) const;
   void ask_endpoint(const ResponseList& ours, const ResponseList& theirs,
                     std::map<std::string, Tally>& tallies) const;

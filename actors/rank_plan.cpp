@@ -110,13 +110,13 @@ std::string plan_json(const RankJob& job, const std::string& run_dir,
   return plan.dump();
 }
 
-void check_same_plan(const std::string& recorded, const std::string& current) {
+void check_same_plan(const std::string& recorded, const std::string& current,
+                     const std::string& advice) {
   const json before = json::parse(recorded);
   const json now = json::parse(current);
   require(before == now, ErrorCode::kConfig,
           "this run began under another plan and cannot be resumed under this one:" +
-              differences("", before, now) +
-              "\ngive the first run's options again, or start anew in another --run-dir");
+              differences("", before, now) + "\ngive the first run's options again, or " + advice);
 }
 
 std::string model_identity(const JobModel& model) {

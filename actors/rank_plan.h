@@ -23,8 +23,10 @@ std::string path_from(const std::string& folder, const std::string& path);
 /// Input files as a plan records them: size and hash.
 nlohmann::json input_entries(const std::vector<InputFile>& inputs);
 
+/// @param advice  what to do other than give the first run's options again
 /// @throws Error(kConfig) naming each key in which the recorded plan differs, with both values.
-void check_same_plan(const std::string& recorded, const std::string& current);
+void check_same_plan(const std::string& recorded, const std::string& current,
+                     const std::string& advice = "start anew in another --run-dir");
 
 /// What decides a model's numbers, for RunStore::model_id.
 std::string model_identity(const JobModel& model);

@@ -21,21 +21,36 @@ void settle_plan(RunStore& store, const std::string& plan) {
   }
 }
 
-}  // namespace
+/// The plan of what this command would do, its models loaded and known to the store.
+std::string make_plan(const RankRun& run, RankJob& job, const JobResources& resources) {
+  for (JobModel& model : job.models) {
+    model.store_id = resources.store->model_id(model_identity(model), role_name(model.role));
+  }
+  return plan_json(job, run.folder.dir, resources.reader->files(), run.template_name,
+                   run.policy_name);
+}
 
-RankResult run_ranking(const RankRun& run, RankJob job) {
+std::shared_ptr<JobResources> open_resources(const RankRun& run, RankJob& job) {
   auto resources = std::make_shared<JobResources>();
   resources->reader = open_rows(run.data, job.block_rows, job.on_bad_row, run.requirements);
   job.input_paths = run.data;
   run.load_models(job);
   // Last: a run that cannot begin leaves no state behind that would have to be discarded.
   resources->store = RunStore::open(run.folder.dir);
-  for (JobModel& model : job.models) {
-    model.store_id = resources->store->model_id(model_identity(model), role_name(model.role));
-  }
+  return resources;
+}
+
+}  // namespace
+
+void check_finished_ranking(const RankRun& run, RankJob job) {
+  const auto resources = open_resources(run, job);
+  check_same_plan(resources->store->plan(), make_plan(run, job, *resources));
+}
+
+RankResult run_ranking(const RankRun& run, RankJob job) {
+  const auto resources = open_resources(run, job);
   const std::vector<InputFile> inputs = resources->reader->files();
-  const std::string plan =
-      plan_json(job, run.folder.dir, inputs, run.template_name, run.policy_name);
+  const std::string plan = make_plan(run, job, *resources);
   settle_plan(*resources->store, plan);
   write_file_atomically(run.folder.file("config.yaml"), run.resolved_config);
   if (run.remote) identify(*run.remote, run.folder.dir);

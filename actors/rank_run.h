@@ -37,4 +37,8 @@ struct RankResult {
 /// @throws Error: whatever stopped the run; what was committed is kept and --resume continues.
 RankResult run_ranking(const RankRun& run, RankJob job);
 
+/// For a folder whose run is finished. @throws Error(kConfig) naming each key in which its plan is
+/// not the one asked for.
+void check_finished_ranking(const RankRun& run, RankJob job);
+
 }  // namespace midpo

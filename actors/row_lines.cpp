@@ -75,8 +75,12 @@ std::string score_line(const RankJob& job, const PreferenceRow& row,
 }
 
 std::string row_place(const ScoringJob& job, const RowPosition& position) {
-  const bool is_known = position.file < job.input_paths.size();
-  return (is_known ? job.input_paths[position.file] : "line") + ":" + std::to_string(position.line);
+  return row_place(job.input_paths, position);
+}
+
+std::string row_place(const std::vector<std::string>& paths, const RowPosition& position) {
+  const bool is_known = position.file < paths.size();
+  return (is_known ? paths[position.file] : "line") + ":" + std::to_string(position.line);
 }
 
 std::string quarantine_line(const BadRow& row) {

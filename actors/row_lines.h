@@ -32,6 +32,7 @@ double tie_margin(DType dtype);
 
 /// "rows.jsonl:17": where a row stands, for messages.
 std::string row_place(const ScoringJob& job, const RowPosition& position);
+std::string row_place(const std::vector<std::string>& paths, const RowPosition& position);
 
 /// {"row":...,"line":...,"reason":...,"raw":...}; bytes that are not UTF-8 are written as U+FFFD.
 std::string quarantine_line(const BadRow& row);

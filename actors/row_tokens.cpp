@@ -49,6 +49,19 @@ TokenizedRow tokenize_row(const PreferenceRow& row, const PromptTemplate* prompt
   return result;
 }
 
+void check_token_ids(const RowTokens& row, std::int64_t vocab_size) {
+  for (const auto& sequence : row.sequences) check_token_ids(sequence, vocab_size);
+}
+
+void check_token_ids(const std::vector<std::int32_t>& ids, std::int64_t vocab_size) {
+  const auto unknown =
+      std::ranges::find_if(ids, [&](std::int32_t id) { return id < 0 || id >= vocab_size; });
+  if (unknown == ids.end()) return;
+  throw Error(ErrorCode::kData, "token id " + std::to_string(*unknown) +
+                                    " is outside the vocabulary of " + std::to_string(vocab_size) +
+                                    "; is this the model's own tokenizer?");
+}
+
 ContentHash hash_tokens(const RowTokens& row) {
   ContentHasher hasher;
   for (const auto& sequence : row.sequences) {

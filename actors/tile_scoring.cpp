@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "actors/parallel.h"
+#include "actors/row_lines.h"
 #include "actors/row_tokens.h"
 #include "runtime/core/error.h"
 #include "runtime/flow/tiles.h"
@@ -15,19 +16,25 @@ namespace {
 
 constexpr std::uint64_t kBlockRows = 256;
 
-std::vector<RowTokens> tokenize_rows(const std::vector<PreferenceRow>& rows,
-                                     const PromptTemplate* prompt_template,
-                                     std::int64_t max_length) {
+}  // namespace
+
+std::vector<RowTokens> tokenize_rows(const std::vector<std::string>& paths,
+                                     const std::vector<PreferenceRow>& rows,
+                                     const PromptTemplate* prompt_template, std::int64_t max_length,
+                                     const ModelInfo& model) {
   std::vector<RowTokens> tokens(rows.size());
   parallel_for(rows.size(), num_cores(), [&](std::size_t i) {
     try {
       tokens[i] = tokenize_row(rows[i], prompt_template, max_length).tokens;
+      check_token_ids(tokens[i], model.vocab_size);
     } catch (const Error& error) {
-      throw Error(error.code(), "row " + std::to_string(rows[i].row) + ": " + error.what());
+      throw Error(error.code(), row_place(paths, rows[i].position) + ": " + error.what());
     }
   });
   return tokens;
 }
+
+namespace {
 
 std::string compute_tile(const TileRange& tile, const std::vector<RowTokens>& tokens,
                          const std::vector<PreferenceRow>& rows, const TileFunction& compute) {
@@ -50,17 +57,17 @@ void write_stdout(const std::string& text) {
 }  // namespace
 
 void for_each_tile(const std::vector<std::string>& paths, const PromptTemplate* prompt_template,
-                   const ComputeConfig& config, std::int64_t tile_tokens,
+                   const ComputeConfig& config, const ModelInfo& model,
                    const TileFunction& compute) {
   const auto reader = open_rows(paths, kBlockRows, BadRowPolicy::kRefuse, RowRequirements{});
   for (bool is_last = false; !is_last;) {
     const auto block = reader->next_block();
     is_last = block->is_last;
     const std::vector<RowTokens> tokens =
-        tokenize_rows(block->rows, prompt_template, config.max_length);
+        tokenize_rows(paths, block->rows, prompt_template, config.max_length, model);
     std::vector<std::uint32_t> sizes;
     for (const RowTokens& row : tokens) sizes.push_back(count_packed_tokens(row));
-    const std::vector<TileRange> tiles = cut_tiles(sizes, tile_tokens);
+    const std::vector<TileRange> tiles = cut_tiles(sizes, model.tile_tokens);
     std::vector<std::string> lines(tiles.size());
     parallel_for(tiles.size(), num_cores(), [&](std::size_t i) {
       lines[i] = compute_tile(tiles[i], tokens, block->rows, compute);

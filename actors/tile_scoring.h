@@ -19,12 +19,18 @@ namespace midpo {
 using TileFunction = std::function<std::string(std::span<const RowTokens> tokens,
                                                std::span<const PreferenceRow> rows)>;
 
+/// The rows' tokens, in all of which `model` can compute. @throws Error(kData) naming file:line.
+std::vector<RowTokens> tokenize_rows(const std::vector<std::string>& paths,
+                                     const std::vector<PreferenceRow>& rows,
+                                     const PromptTemplate* prompt_template, std::int64_t max_length,
+                                     const ModelInfo& model);
+
 /// Streams the rows of `paths` through `compute` on all cores and writes its lines to stdout in
 /// input order.
 /// @throws Error(kData) naming file:line for a bad row; Error(kStorage) if stdout cannot be
 /// written.
 void for_each_tile(const std::vector<std::string>& paths, const PromptTemplate* prompt_template,
-                   const ComputeConfig& config, std::int64_t tile_tokens,
+                   const ComputeConfig& config, const ModelInfo& model,
                    const TileFunction& compute);
 
 /// Streams the {"text": ...} rows of `paths` through `compute` on all cores, lines to stdout in

@@ -27,6 +27,7 @@ class EvaluateCommand : public Command {
     table_.text_list("against", &against_, "FILE", "Responses to the same prompts to compare with");
     table_.text("output", &output_, "FILE",
                 "Numbers of each response, JSONL; the means go to NAME.summary.json beside it");
+    table_.flag("overwrite", &overwrite_, "Replace an earlier output");
     add_evaluation_options(table_, config_);
   }
 
@@ -60,6 +61,10 @@ class EvaluateCommand : public Command {
             "--judge-url compares two files: it needs --against FILE");
     require_not_read(data_, {output_});
     require_not_read(against_, {output_});
+    for (const std::string& path : {output_, summary_path()}) {
+      require(output_.empty() || overwrite_ || !std::filesystem::exists(path), ErrorCode::kConfig,
+              path + " exists; choose another --output, or replace it with --overwrite");
+    }
   }
 
   std::string summary_path() const {
@@ -68,6 +73,7 @@ class EvaluateCommand : public Command {
 
   std::vector<std::string> data_, against_;
   std::string output_;
+  bool overwrite_ = false;
   EvaluationConfig config_;
   OptionTable table_;
 };

@@ -63,7 +63,7 @@ class ExportCommand : public Command {
 
  private:
   ExistingFolder existing() const {
-    return overwrite_ ? ExistingFolder::kReplace : ExistingFolder::kReplaceOwn;
+    return overwrite_ ? ExistingFolder::kReplace : ExistingFolder::kAskToReplace;
   }
 
   void export_as_mixture() const {

@@ -6,7 +6,7 @@
 #include "actors/also_read.h"
 #include "actors/commands/command.h"
 #include "actors/policy_options.h"
-#include "actors/row_tokens.h"
+#include "actors/tile_scoring.h"
 #include "models/generator.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
@@ -71,8 +71,10 @@ class GatesCommand : public Command {
                                   BadRowPolicy::kRefuse, RowRequirements{});
     const auto block = reader->next_block();
     for (const PreferenceRow& row : block->rows) {
-      for (const auto& ids :
-           tokenize_row(row, prompt_template.get(), compute_.max_length).tokens.sequences) {
+      const RowTokens tokens =
+          tokenize_rows(data_, {row}, prompt_template.get(), compute_.max_length, model->info())
+              .front();
+      for (const auto& ids : tokens.sequences) {
         const GenerationModel::GateValues gates = model->gates(ids);
         lines += "{\"tokens\":" + tokens_json(prompt_template->tokenizer(), ids) +
                  ",\"alpha\":" + layers_json(gates.alpha) + ",\"beta\":" + layers_json(gates.beta) +

@@ -55,7 +55,7 @@ class LogProbCommand : public Command {
     const auto model = load_engines().load_language_model(
         policy_options(compute_, policy_, device_list(compute_).front()));
     const auto prompt_template = load_template(compute_, policy_.model);
-    for_each_tile(data_, prompt_template.get(), compute_, model->info().tile_tokens,
+    for_each_tile(data_, prompt_template.get(), compute_, model->info(),
                   [&](std::span<const RowTokens> tokens, std::span<const PreferenceRow> rows) {
                     const auto log_probs = model->log_probs(tokens);
                     std::string lines;

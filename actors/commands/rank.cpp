@@ -191,19 +191,20 @@ int RankCommand::run() {
   run.remote = make_remote_job(config_.remote);
   run.folder = {config_.run_dir, ordered_outputs(job)};
   require_not_read(config_.data, run.folder.outputs);
-  if (prepare_run_folder(run.folder, config_.resume, config_.overwrite) == RunStart::kFinished) {
-    log::info("already_finished", {{"run_dir", run.folder.dir}, {"output", config_.output}});
-    return 0;
-  }
-  log::open_jsonl(run.folder.file("log.jsonl"));
-  install_stop_signals();
-  const Observation observation(observe_);
   run.data = config_.data;
   run.requirements = requirements();
   run.template_name = config_.compute.template_name;
   run.policy_name = config_.policy;
   run.resolved_config = table_.resolved_yaml();
   run.load_models = [this](RankJob& unfinished) { load_models(unfinished); };
+  if (prepare_run_folder(run.folder, config_.resume, config_.overwrite) == RunStart::kFinished) {
+    check_finished_ranking(run, make_job());
+    log::info("already_finished", {{"run_dir", run.folder.dir}, {"output", config_.output}});
+    return 0;
+  }
+  log::open_jsonl(run.folder.file("log.jsonl"));
+  install_stop_signals();
+  const Observation observation(observe_);
   const RankResult result = run_ranking(run, std::move(job));
   const bool computed = result.outcome.tiles_done > 0 && !result.job.remote;
   const double limit = computed ? measure_gemm_limit(load_engines(), result.job) : 0.0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // midpo report: folders of runs -> one page that shows what came of them.
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 
 #include "actors/commands/command.h"
 #include "runtime/core/atomic_file.h"
@@ -25,6 +27,8 @@ class ReportCommand : public Command {
   OptionTable& options() override { return table_; }
 
   int run() override {
+    require(is_replaceable(), ErrorCode::kConfig,
+            output_ + " is there and is no page of midpo report; choose another --output");
     std::vector<RunData> data;
     for (const std::string& run : runs_) {
       const std::size_t equals = run.find('=');
@@ -38,6 +42,15 @@ class ReportCommand : public Command {
   }
 
  private:
+  /// A report is made again as runs go on, so that an earlier one may go.
+  bool is_replaceable() const {
+    if (!std::filesystem::exists(output_)) return true;
+    std::string start(512, '\0');
+    std::ifstream(output_, std::ios::binary)
+        .read(start.data(), static_cast<std::streamsize>(start.size()));
+    return start.find("<title>midpo report</title>") != std::string::npos;
+  }
+
   std::vector<std::string> runs_;
   std::string output_;
   OptionTable table_;

@@ -36,7 +36,7 @@ class ScoreCommand : public Command {
     const auto scorer =
         load_engines().load_score_model(model_options(compute_, model_, device, "model"));
     const auto prompt_template = load_template(compute_, model_);
-    for_each_tile(data_, prompt_template.get(), compute_, scorer->info().tile_tokens,
+    for_each_tile(data_, prompt_template.get(), compute_, scorer->info(),
                   [&](std::span<const RowTokens> tokens, std::span<const PreferenceRow>) {
                     std::string lines;
                     for (const auto& scores : scorer->score(tokens)) lines += score_line(scores);

@@ -43,12 +43,16 @@ CompleteLines complete_lines(const std::string& path) {
   return lines;
 }
 
-std::string read_plan(const OutputChoice& choice) {
+/// @param output  what was written under the recorded plan
+void check_recorded_plan(const OutputChoice& choice, const std::string& output,
+                         const std::string& plan) {
   std::ifstream file(plan_path(choice), std::ios::binary);
   require(file.good(), ErrorCode::kConfig,
-          partial_path(choice) + " is there but not " + plan_path(choice) +
-              ", which says how it was begun; start anew with --overwrite");
-  return {std::istreambuf_iterator<char>(file), {}};
+          output + " is there but not " + plan_path(choice) +
+              ", which says how it was made; choose another --output, or start anew with "
+              "--overwrite");
+  check_same_plan({std::istreambuf_iterator<char>(file), {}}, plan,
+                  "choose another --output, or start anew with --overwrite");
 }
 
 void discard(const std::string& path) {
@@ -108,7 +112,7 @@ std::unique_ptr<GrowingFile> open_output(const OutputChoice& choice, const std::
   num_rows = 0;
   std::uint64_t bytes = 0;
   if (choice.resume && fs::exists(partial_path(choice))) {
-    check_same_plan(read_plan(choice), plan);
+    check_recorded_plan(choice, partial_path(choice), plan);
     const CompleteLines lines = complete_lines(partial_path(choice));
     num_rows = lines.count;
     bytes = lines.bytes;
@@ -118,6 +122,15 @@ std::unique_ptr<GrowingFile> open_output(const OutputChoice& choice, const std::
   return std::make_unique<GrowingFile>(choice.path, bytes);
 }
 
-void remove_plan(const OutputChoice& choice) { discard(plan_path(choice)); }
+void check_finished_output(const OutputChoice& choice, const std::string& plan) {
+  check_recorded_plan(choice, choice.path, plan);
+}
+
+void remove_if_empty(const OutputChoice& choice) {
+  std::error_code failure;
+  if (fs::file_size(partial_path(choice), failure) != 0 || failure) return;
+  discard(partial_path(choice));
+  discard(plan_path(choice));
+}
 
 }  // namespace midpo

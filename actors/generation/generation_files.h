@@ -13,7 +13,7 @@
 namespace midpo {
 
 struct OutputChoice {
-  std::string path;  ///< grows as PATH.partial; PATH.plan.json stands beside it meanwhile
+  std::string path;  ///< grows as PATH.partial; PATH.plan.json beside it says how it is made
   bool resume = false;
   bool overwrite = false;
 };
@@ -32,7 +32,10 @@ std::string generation_plan(const GenerationJob& job, const std::vector<InputFil
 std::unique_ptr<GrowingFile> open_output(const OutputChoice& choice, const std::string& plan,
                                          std::uint64_t& num_rows);
 
-/// Once the output is published.
-void remove_plan(const OutputChoice& choice);
+/// @throws Error(kConfig) if the finished output was made under another plan, or an unknown one.
+void check_finished_output(const OutputChoice& choice, const std::string& plan);
+
+/// After an error: an output without a row is none, so that the same command can be given again.
+void remove_if_empty(const OutputChoice& choice);
 
 }  // namespace midpo

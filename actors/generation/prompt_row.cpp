@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "actors/row_tokens.h"
 #include "runtime/core/error.h"
 
 namespace midpo {
@@ -34,6 +35,7 @@ PromptRow make_prompt_row(const GenerationJob& job, const PreferenceRow& row) {
   PromptRow prompt{row.row, row.json, {}, !row.prompt_ids.empty(), 0.0};
   try {
     prompt.prompt = prompt_ids(job, row);
+    check_token_ids(prompt.prompt, job.model().info().vocab_size);
   } catch (const Error& error) {
     throw Error(error.code(), where + error.what());
   }

@@ -61,21 +61,27 @@ void add_generator_options(OptionTable& table, GeneratorConfig& config) {
 
 std::optional<WrittenResponses> write_responses(const ResponsesToWrite& wanted) {
   require_not_read(wanted.data, {wanted.output.path});
-  if (!prepare_output(wanted.output)) {
-    log::info("already_finished", {{"output", wanted.output.path}});
-    return std::nullopt;
-  }
+  const bool is_finished = !prepare_output(wanted.output);
   install_stop_signals();
   RowRequirements rows;
   rows.is_prompt_only = true;
   auto reader = open_rows(wanted.data, kBlockRows, BadRowPolicy::kRefuse, rows);
   auto job = std::make_shared<GenerationJob>(make_job(wanted));
-  auto output = open_output(wanted.output, generation_plan(*job, reader->files()), job->first_row);
-  reader->seek_block(job->first_row / kBlockRows);
-  WrittenResponses written{run_generation_job(job, std::move(reader), std::move(output)),
-                           job->model().info().content.hex()};
-  remove_plan(wanted.output);
-  return written;
+  const std::string plan = generation_plan(*job, reader->files());
+  if (is_finished) {
+    check_finished_output(wanted.output, plan);
+    log::info("already_finished", {{"output", wanted.output.path}});
+    return std::nullopt;
+  }
+  auto output = open_output(wanted.output, plan, job->first_row);
+  try {
+    reader->seek_block(job->first_row / kBlockRows);
+    return WrittenResponses{run_generation_job(job, std::move(reader), std::move(output)),
+                            job->model().info().content.hex()};
+  } catch (...) {
+    remove_if_empty(wanted.output);
+    throw;
+  }
 }
 
 }  // namespace midpo

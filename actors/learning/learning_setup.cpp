@@ -141,6 +141,21 @@ std::vector<std::shared_ptr<Learner>> make_learners(const LearningRequest& reque
   return learners;
 }
 
+/// What no frozen model scores before, is not looked at before its step either.
+void check_rows(const LearningJob& job, const LearnerJob& learner, const ModelInfo& model) {
+  if (learner.reference_model || learner.score_model) return;
+  for (const auto* rows : {&learner.train, &learner.eval}) {
+    for (const ChosenRow& chosen : *rows) {
+      const LearningRow& row = job.rows[chosen.index];
+      try {
+        check_token_ids(row.tokens.front(), model.vocab_size);
+      } catch (const Error& error) {
+        throw Error(error.code(), row_place(job, row.position) + ": " + error.what());
+      }
+    }
+  }
+}
+
 std::shared_ptr<const RankJob> make_ranking(const LearningRequest& request,
                                             const LearningFolder& folder, const LearningJob& job) {
   auto ranking = std::make_shared<RankJob>();
@@ -195,6 +210,9 @@ PreparedLearning prepare_learning(const LearningRequest& request, const Learning
   }
   made.recruiter = make_recruiter(config, folder.dir, !job.models.empty());
   made.learners = make_learners(request, made.recruiter, engines);
+  for (std::size_t i = 0; i < made.learners.size(); ++i) {
+    check_rows(job, job.learners[i], made.learners[i]->info());
+  }
   made.inputs = train.files;
   made.inputs.insert(made.inputs.end(), eval.files.begin(), eval.files.end());
   const std::string quarantine = train.quarantine_lines + eval.quarantine_lines;

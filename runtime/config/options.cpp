@@ -75,6 +75,12 @@ void check_choice(const Option& option, const std::string& value) {
                                       (nearest.empty() ? "" : "; did you mean " + nearest + "?"));
 }
 
+/// Elsewhere "-" is stdout; here it would be a file that is hard to remove.
+void check_output(const Option& option, const std::string& value) {
+  if (value != "-" || !option.key.ends_with("output")) return;
+  throw Error(ErrorCode::kConfig, "is \"-\", and stdout cannot be the output; give a path");
+}
+
 void apply_values(const Option& option, const Assignment& assignment) {
   const bool is_sequence = assignment.is_sequence || assignment.values.size() != 1;
   if (!option.is_list && is_sequence)
@@ -82,6 +88,7 @@ void apply_values(const Option& option, const Assignment& assignment) {
   for (const std::string& value : assignment.values) {
     try {
       check_choice(option, value);
+      check_output(option, value);
       option.set(value);
     } catch (const Error& error) {
       throw Error(error.code(), assignment.where() + " " + error.what());

@@ -102,10 +102,12 @@ void require_replaceable(const std::string& path, ExistingFolder existing) {
       throw Error(ErrorCode::kConfig, path + ": holds a folder, " + name +
                                           "; midpo replaces folders of files only: choose another");
     }
-    if (existing == ExistingFolder::kReplaceOwn && !own.contains(name)) {
-      throw Error(ErrorCode::kConfig, path + ": holds " + name +
-                                          ", which midpo did not write; choose another folder, or "
-                                          "replace it with --overwrite");
+    if (existing != ExistingFolder::kReplace && !own.contains(name)) {
+      const bool asks = existing == ExistingFolder::kAskToReplace;
+      throw Error(ErrorCode::kConfig,
+                  path + ": holds " + name + ", which midpo did not write; " +
+                      (asks ? "choose another folder, or replace it with --overwrite"
+                            : "it is never removed: move it away, or choose another folder"));
     }
   }
 }

@@ -8,8 +8,9 @@ namespace midpo {
 
 /// What to do with a folder that is there already.
 enum class ExistingFolder {
-  kReplaceOwn,  ///< replace what midpo wrote, refuse a folder that holds any other file
-  kReplace,     ///< replace whatever files it holds; one with folders inside is always refused
+  kReplaceOwn,    ///< replace what midpo wrote, refuse a folder that holds any other file
+  kAskToReplace,  ///< the same for a command whose --overwrite means kReplace
+  kReplace,       ///< replace whatever files it holds; one with folders inside is always refused
 };
 
 /// @throws Error(kConfig) if an AtomicFolder of that path would be refused: for asking before hours

@@ -100,6 +100,13 @@ def test_every_log_line_and_metric_is_json(midpo, finished):
     assert midpo.read_jsonl(finished / "out.jsonl.run" / "metrics.jsonl")
 
 
+def test_a_finished_run_is_resumed_under_its_own_plan_only(midpo, world, tmp_path):
+    assert rank(midpo, world, tmp_path).returncode == midpo.EXIT_DONE
+    assert rank(midpo, world, tmp_path, resume=True).returncode == midpo.EXIT_DONE
+    other = rank(midpo, world, tmp_path, resume=True, policy="labels")
+    assert other.returncode == midpo.EXIT_USAGE and 'policy was "dual", is "labels"' in other.stderr
+
+
 def test_a_finished_run_is_not_overwritten(midpo, world, finished):
     before = (finished / "out.jsonl").read_bytes()
     result = rank(midpo, world, finished, scores_output=finished / "scores.jsonl")

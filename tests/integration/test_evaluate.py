@@ -269,3 +269,23 @@ def test_scores_do_not_replace_the_responses(midpo, world, responses):
                        "--output", responses[0])
     assert result.returncode == midpo.EXIT_USAGE and "is also read" in result.stderr
     assert responses[0].read_bytes() == before
+
+
+def test_an_earlier_output_is_replaced_on_request_only(midpo, world, responses, tmp_path):
+    arguments = ["evaluate", "--data", responses[0], "--reward-model", world / "reward",
+                 "--output", tmp_path / "out.jsonl"]
+    (tmp_path / "out.summary.json").write_text("precious")
+    result = midpo.run(*arguments)
+    assert result.returncode == midpo.EXIT_USAGE and "--overwrite" in result.stderr
+    assert (tmp_path / "out.summary.json").read_text() == "precious"
+    midpo.run_ok(*arguments, "--overwrite")
+    assert len(midpo.read_jsonl(tmp_path / "out.jsonl")) == 80
+
+
+def test_ids_beyond_the_vocabulary_are_named_by_line(midpo, world, tmp_path):
+    rows = midpo.write_jsonl(tmp_path / "rows.jsonl", [
+        {"prompt_ids": [1], "response_ids": [2]}, {"prompt_ids": [1], "response_ids": [10**6]}])
+    model = world / "reward"
+    for command in (["evaluate", "--reward-model", model], ["score", "--model", model]):
+        result = midpo.run(*command, "--data", rows)
+        assert result.returncode == midpo.EXIT_USAGE and "rows.jsonl:2: token id" in result.stderr

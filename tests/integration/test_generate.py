@@ -52,7 +52,7 @@ def test_rows_keep_their_fields_and_order(midpo, job, tmp_path):
     for row in out:
         assert row["finish_reason"] in ("eos", "length") and row["response_tokens"] <= 20
         assert len(row["model"]) == 32
-    assert files_of(tmp_path) == ["in.jsonl", "out.jsonl"]
+    assert files_of(tmp_path) == ["in.jsonl", "out.jsonl", "out.jsonl.plan.json"]
 
 
 def test_several_samples_are_responses_that_rank_can_read(midpo, job, tmp_path, world):
@@ -99,7 +99,8 @@ def test_more_generators_than_rows_end_as_well(midpo, job, tmp_path):
     ([{"prompt": "a"}, {"question": "b"}], [], "in.jsonl:2"),
     ([{"prompt": ["a", "b"]}], [], "wanted an odd number"),
     ([{"prompt": "x " * 3000}], [], "no room for a response"),
-    ([{"prompt_ids": [999999]}], [], "outside the vocabulary"),
+    ([{"prompt_ids": [1]}, {"prompt_ids": [999999]}], [],
+     "in.jsonl:2: token id 999999 is outside the vocabulary"),
     ([{"prompt_ids": []}], [], "empty list"),
     ([{"prompt": "a"}], ["--mixture", "0.5,0.5"], "--safety-adapter"),
     ([{"prompt": "a"}], ["--mixture", "half"], "0.5,0.5"),
@@ -114,12 +115,39 @@ def test_bad_input_is_named(midpo, job, rows, more, text):
     assert text in result.stderr
 
 
+def test_a_run_that_wrote_nothing_can_be_repeated(midpo, job, tmp_path):
+    arguments = job([{"prompt_ids": [999999]}])
+    assert midpo.run(*arguments).returncode == midpo.EXIT_USAGE
+    assert files_of(tmp_path) == ["in.jsonl"]
+    midpo.run_ok(*job([{"prompt_ids": [1]}]))
+
+
+def test_a_finished_output_is_resumed_under_its_own_plan_only(midpo, job, model, tmp_path):
+    arguments = job(many_rows(2))
+    midpo.run_ok(*arguments)
+    whole = (tmp_path / "out.jsonl").read_bytes()
+    midpo.run_ok(*arguments, "--resume")
+    other = midpo.run(*arguments, "--resume", "--seed", 1)
+    assert other.returncode == midpo.EXIT_USAGE and "seed was 42, is 1" in other.stderr
+    other = midpo.run(*job(many_rows(3)), "--resume")
+    assert other.returncode == midpo.EXIT_USAGE and "data was" in other.stderr
+    assert (tmp_path / "out.jsonl").read_bytes() == whole
+
+
+def test_stdout_is_no_output(midpo, job, tmp_path):
+    arguments = [word if word != tmp_path / "out.jsonl" else "-" for word in job(many_rows(1))]
+    result = midpo.run(*arguments, cwd=tmp_path)
+    assert result.returncode == midpo.EXIT_USAGE and "stdout" in result.stderr
+    assert files_of(tmp_path) == ["in.jsonl"]
+
+
 def test_an_output_that_is_there_is_not_overwritten(midpo, job, tmp_path):
     (tmp_path / "out.jsonl").write_text("precious\n")
     result = midpo.run(*job(many_rows(1)))
     assert result.returncode == midpo.EXIT_USAGE and "--overwrite" in result.stderr
     assert (tmp_path / "out.jsonl").read_text() == "precious\n"
-    midpo.run_ok(*job(many_rows(1), "--resume"))
+    result = midpo.run(*job(many_rows(1), "--resume"))
+    assert result.returncode == midpo.EXIT_USAGE and "out.jsonl.plan.json" in result.stderr
     assert (tmp_path / "out.jsonl").read_text() == "precious\n"
 
 
@@ -153,7 +181,7 @@ def test_resuming_gives_the_bytes_of_an_unbroken_run(midpo, job, tmp_path, signa
         file.write(b'{"prompt": "cut')
     midpo.run_ok(*arguments, "--resume")
     assert (tmp_path / "out.jsonl").read_bytes() == whole
-    assert files_of(tmp_path) == ["in.jsonl", "out.jsonl"]
+    assert files_of(tmp_path) == ["in.jsonl", "out.jsonl", "out.jsonl.plan.json"]
 
 
 def test_a_full_disk_is_named_and_resumed_from(midpo, job, tmp_path):

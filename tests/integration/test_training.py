@@ -177,10 +177,19 @@ def test_labels_that_are_missing_are_named(toy, midpo, tmp_path):
     assert "rows.jsonl:1" in errors and "safer_response_id" in errors
 
 
+def test_ids_beyond_the_vocabulary_are_named_before_the_first_step(toy, midpo, tmp_path):
+    rows = midpo.write_jsonl(tmp_path / "rows.jsonl", [
+        {"prompt_ids": [1], "response_ids": [2]}, {"prompt_ids": [1], "response_ids": [10**6]}])
+    errors = refused(midpo, "sft", "--model", toy / "init", "--data", rows, "--output",
+                     tmp_path / "o", *FAST)
+    assert "rows.jsonl:2: token id 1000000" in errors
+
+
 def test_an_output_of_others_is_left_alone(toy, midpo, tmp_path):
     (tmp_path / "o").mkdir()
     (tmp_path / "o" / "thesis.txt").write_text("irreplaceable")
-    assert "thesis.txt" in refused(midpo, "dpo", *preferences(toy, tmp_path / "o", "--overwrite"))
+    errors = refused(midpo, "dpo", *preferences(toy, tmp_path / "o", "--overwrite"))
+    assert "thesis.txt" in errors and "move it away" in errors and "--overwrite" not in errors
     assert (tmp_path / "o" / "thesis.txt").exists()
 
 
