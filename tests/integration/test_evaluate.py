@@ -250,8 +250,14 @@ def test_report_shows_what_evaluate_wrote(midpo, responses, tmp_path):
         midpo.run_ok("evaluate", "--data", responses[0], "--judge",
                      judge_command(tmp_path, LENGTH_JUDGE), "--output",
                      tmp_path / name / "scores.jsonl")
-    midpo.run_ok("report", "--run", f"one={tmp_path / 'one'}", f"two={tmp_path / 'two'}",
-                 "--output", tmp_path / "report.html")
+    arguments = ["report", "--run", f"one={tmp_path / 'one'}", f"two={tmp_path / 'two'}",
+                 "--output"]
+    for _ in ("new", "replaced"):
+        midpo.run_ok(*arguments, tmp_path / "report.html")
+    (tmp_path / "thesis.html").write_text("precious")
+    result = midpo.run(*arguments, tmp_path / "thesis.html")
+    assert result.returncode == midpo.EXIT_USAGE and "no page of midpo report" in result.stderr
+    assert (tmp_path / "thesis.html").read_text() == "precious"
     page = (tmp_path / "report.html").read_text()
     assert "<title>one: safe" in page and "<title>two: safe" in page
 
