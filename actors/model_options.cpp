@@ -88,4 +88,12 @@ std::size_t num_cores() {
   return std::max(1, CPU_COUNT(&set));
 }
 
+std::int64_t step_threads(std::int64_t wanted, std::string_view option) {
+  const auto cores = static_cast<std::int64_t>(num_cores());
+  if (wanted <= cores) return wanted;
+  log::warn("threads_capped",
+            {{"option", option}, {"wanted", wanted}, {"cores", cores}, {"used", cores}});
+  return cores;
+}
+
 }  // namespace midpo

@@ -41,4 +41,9 @@ std::string_view dtype_name(DType dtype);
 /// Hardware threads, at least 1.
 std::size_t num_cores();
 
+/// `wanted` threads of one CPU step, or one per core with a warning: they meet many times in a
+/// step, and where they take turns on the cores each meeting costs time slices. What is computed is
+/// equal.
+std::int64_t step_threads(std::int64_t wanted, std::string_view option);
+
 }  // namespace midpo

@@ -38,7 +38,7 @@ GenerationJob make_job(const ResponsesToWrite& wanted) {
   job.responses.max_length = wanted.compute.max_length;
   const GeneratorConfig& generators = wanted.generators;
   job.limits = {generators.max_sequences, generators.kv_rows, generators.batch_tokens,
-                generators.threads};
+                step_threads(generators.threads, "threads")};
   job.input_paths = wanted.data;
   job.num_generators = count_generators(generators, devices);
   return job;

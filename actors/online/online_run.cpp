@@ -91,7 +91,8 @@ void fill_generation(const OnlineConfig& config, const EngineFactory& engines, O
   generation.responses =
       response_options(config.sampling, *job.base, generation.prompt_template.get());
   generation.responses.max_length = job.max_length;
-  generation.limits.num_threads = config.generator_threads;
+  generation.limits.num_threads =
+      step_threads(config.generator_threads, "online.generator_threads");
   generation.num_generators = static_cast<std::uint32_t>(config.generators);
   generation.input_paths = job.input_paths;
 }

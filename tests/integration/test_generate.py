@@ -75,6 +75,16 @@ def test_stop_strings_end_responses_and_are_cut_off(midpo, job, tmp_path):
         assert (row["finish_reason"] == "stop_string") == (stop in text)
 
 
+def test_more_threads_than_cores_are_no_more_work(midpo, job, tmp_path):
+    rows = many_rows(40)
+    midpo.run_ok(*job(rows))
+    expected = (tmp_path / "out.jsonl").read_text()
+    result = midpo.run_ok(*job(rows, "--overwrite", "--threads", 1000, "--generators", 1),
+                          timeout=20)
+    assert "threads_capped" in result.stderr
+    assert (tmp_path / "out.jsonl").read_text() == expected
+
+
 def test_plain_prompts_have_no_template(midpo, job, tmp_path):
     midpo.run_ok(*job([{"prompt": "One"}]))
     [with_template] = midpo.read_jsonl(tmp_path / "out.jsonl")
