@@ -82,11 +82,11 @@ answer() {
   local out="$folder/methods/$1"
   step "$1 answers the test requests" "$out/responses.jsonl" \
     generate --config configs/toy/generate.yaml --model "$folder/sft" \
-    --data "$world/prompts_test.jsonl" --output "$out/responses.jsonl" --seed "$seed" "${@:2}"
+    --data "$world/prompts_test.jsonl" --output "$out/responses.jsonl" --seed "$seed" --resume "${@:2}"
   step "$1 is judged by the truth" "$out/scores.summary.json" \
     evaluate --data "$out/responses.jsonl" --reward-model "$folder/reward" \
     --cost-model "$folder/cost" --judge "python3 scripts/toy_judge.py --world $world/world.json" \
-    --dtype float32 --output "$out/scores.jsonl"
+    --dtype float32 --output "$out/scores.jsonl" --overwrite
 }
 baseline modpo --cost-model "$folder/cost" &
 answer base
