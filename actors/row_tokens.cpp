@@ -49,8 +49,15 @@ TokenizedRow tokenize_row(const PreferenceRow& row, const PromptTemplate* prompt
   return result;
 }
 
-void check_token_ids(const RowTokens& row, std::int64_t vocab_size) {
-  for (const auto& sequence : row.sequences) check_token_ids(sequence, vocab_size);
+void check_sequences(const RowTokens& row, const ModelInfo& model) {
+  for (const auto& sequence : row.sequences) {
+    check_token_ids(sequence, model.vocab_size);
+    if (static_cast<std::int64_t>(sequence.size()) <= model.max_positions) continue;
+    throw Error(ErrorCode::kData, "a sequence has " + std::to_string(sequence.size()) +
+                                      " tokens, the model takes at most " +
+                                      std::to_string(model.max_positions) +
+                                      "; lower --max-length, or shorten the row");
+  }
 }
 
 void check_token_ids(const std::vector<std::int32_t>& ids, std::int64_t vocab_size) {

@@ -25,9 +25,9 @@ struct TokenizedRow {
 TokenizedRow tokenize_row(const PreferenceRow& row, const PromptTemplate* prompt_template,
                           std::int64_t max_length);
 
-/// Of every sequence, so that an id the model lacks is refused where its row is known by name.
-/// @throws Error(kData).
-void check_token_ids(const RowTokens& row, std::int64_t vocab_size);
+/// Of every sequence, so that one too long for the model, or with an id that it lacks, is refused
+/// where its row is known by name. @throws Error(kData).
+void check_sequences(const RowTokens& row, const ModelInfo& model);
 void check_token_ids(const std::vector<std::int32_t>& ids, std::int64_t vocab_size);
 
 /// Hash of the exact ids, sequence by sequence: half of every score's key (the model is the other

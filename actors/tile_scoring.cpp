@@ -26,7 +26,7 @@ std::vector<RowTokens> tokenize_rows(const std::vector<std::string>& paths,
   parallel_for(rows.size(), num_cores(), [&](std::size_t i) {
     try {
       tokens[i] = tokenize_row(rows[i], prompt_template, max_length).tokens;
-      check_token_ids(tokens[i], model.vocab_size);
+      check_sequences(tokens[i], model);
     } catch (const Error& error) {
       throw Error(error.code(), row_place(paths, rows[i].position) + ": " + error.what());
     }

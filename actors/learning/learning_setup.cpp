@@ -148,7 +148,7 @@ void check_rows(const LearningJob& job, const LearnerJob& learner, const ModelIn
     for (const ChosenRow& chosen : *rows) {
       const LearningRow& row = job.rows[chosen.index];
       try {
-        check_token_ids(row.tokens.front(), model.vocab_size);
+        check_sequences(row.tokens.front(), model);
       } catch (const Error& error) {
         throw Error(error.code(), row_place(job, row.position) + ": " + error.what());
       }

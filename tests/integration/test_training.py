@@ -177,12 +177,16 @@ def test_labels_that_are_missing_are_named(toy, midpo, tmp_path):
     assert "rows.jsonl:1" in errors and "safer_response_id" in errors
 
 
-def test_ids_beyond_the_vocabulary_are_named_before_the_first_step(toy, midpo, tmp_path):
+@pytest.mark.parametrize(("ids", "words"), [([10**6], "token id 1000000"),
+                                            ([2] * 5000, "a sequence has 512 tokens")])
+def test_rows_the_model_cannot_take_are_named_before_the_first_step(ids, words, toy, midpo,
+                                                                    tmp_path):
     rows = midpo.write_jsonl(tmp_path / "rows.jsonl", [
-        {"prompt_ids": [1], "response_ids": [2]}, {"prompt_ids": [1], "response_ids": [10**6]}])
+        {"prompt_ids": [1], "response_ids": [2]}, {"prompt_ids": [1], "response_ids": ids}])
     errors = refused(midpo, "sft", "--model", toy / "init", "--data", rows, "--output",
                      tmp_path / "o", *FAST)
-    assert "rows.jsonl:2: token id 1000000" in errors
+    assert f"rows.jsonl:2: {words}" in errors
+    assert not list(tmp_path.rglob("checkpoints/step-*"))
 
 
 def test_an_output_of_others_is_left_alone(toy, midpo, tmp_path):
