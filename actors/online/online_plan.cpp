@@ -47,7 +47,6 @@ json settings_of(const OnlineConfig& config, const std::vector<InputFile>& input
           {"max_staleness", config.max_staleness},
           {"max_length", training.compute.max_length},
           {"template", training.compute.template_name},
-          {"on_bad_row", training.on_bad_row},
           {"samples", samples_entry(config.sampling)},
           {"steps",
            {{"epochs", training.epochs},
