@@ -107,7 +107,7 @@ class Backend {
                                Queries queries) const = 0;
 
   /// body(0) ... body(count - 1). On CPUs they run at once on the calling thread's share of threads
-  /// (at::set_num_threads; one after enter_thread()), each of them on one; on accelerators in
+  /// (set_thread_share; one after enter_thread()), each of them on one; on accelerators in
   /// order.
   virtual void parallel_for(std::int64_t count,
                             const std::function<void(std::int64_t)>& body) const = 0;

@@ -14,6 +14,7 @@
 #include "models/kernels/attention_backward.h"
 #include "models/rope_table.h"
 #include "models/spin_team.h"
+#include "models/thread_share.h"
 
 namespace midpo {
 namespace {
@@ -59,7 +60,7 @@ class CpuBackend final : public Backend {
   /// The number of threads is a setting of each calling thread.
   void enter_thread() const override {
     static thread_local bool is_set = false;
-    if (!is_set) at::set_num_threads(1);
+    if (!is_set) set_thread_share(1);
     is_set = true;
   }
 

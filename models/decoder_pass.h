@@ -16,7 +16,7 @@ namespace midpo {
 
 /// Between two attention calls everything is computed for one chunk of rows before the next, so
 /// that a chunk's activations stay in the caches; chunks are shared out among the calling thread's
-/// share of threads (at::set_num_threads). The last layer computes keys and values of all
+/// share of threads (set_thread_share). The last layer computes keys and values of all
 /// tokens, and all else for the tokens that are read. With a KvCache, keys and values are written
 /// to it and read from it, and outlive the pass.
 class DecoderPass {

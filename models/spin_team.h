@@ -9,7 +9,7 @@
 namespace midpo {
 
 /// Runs body() on the calling thread. What it shares out meanwhile is taken by its team: as many
-/// threads as at::get_num_threads() allows, itself included.
+/// threads as its share (set_thread_share) allows, itself included.
 void with_spin_team(const std::function<void()>& body);
 
 /// Runs body(begin, end) over parts of [0, count), of at least `grain` each: on the team of the

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/generation/batch_generator.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -13,6 +11,7 @@
 #include "models/row_chunks.h"
 #include "models/spin_team.h"
 #include "models/tensor_rows.h"
+#include "models/thread_share.h"
 
 namespace midpo {
 namespace {
@@ -192,7 +191,7 @@ std::vector<std::shared_ptr<AdmittedPrompt>> BatchGenerator::admit() {
 std::vector<TokenEvent> BatchGenerator::step() {
   return guard_engine("generating with " + model_->path(), [&] {
     model_->decoder().backend().enter_thread();
-    at::set_num_threads(static_cast<int>(limits_.num_threads));
+    set_thread_share(static_cast<int>(limits_.num_threads));
     std::vector<TokenEvent> events;
     const std::size_t num_old = running_.size();
     const auto prompts = admit();

@@ -10,6 +10,7 @@
 
 #include "models/engine_errors.h"
 #include "models/packing.h"
+#include "models/thread_share.h"
 #include "models/training/sharded_arrays.h"
 #include "models/training/training_flops.h"
 
@@ -125,8 +126,7 @@ BatchCount DecoderLearner::count(const TrainingRow& row) const {
 void DecoderLearner::enter() const {
   if (!backend().device().is_cpu()) return;
   static const int all_cores = at::intraop_default_num_threads();
-  at::set_num_threads(options_.num_threads > 0 ? static_cast<int>(options_.num_threads)
-                                               : all_cores);
+  set_thread_share(options_.num_threads > 0 ? static_cast<int>(options_.num_threads) : all_cores);
 }
 
 LossReport DecoderLearner::accumulate(std::span<const TrainingRow> rows, const BatchCount& batch) {

@@ -173,6 +173,21 @@ TEST(CpuBackend, ParallelForKeepsAtenOnOneThreadInside) {
   EXPECT_EQ(inside, 3);
 }
 
+TEST(CpuBackend, AThreadKeepsItsShareWhateverOthersSet) {
+  const auto backend = make_cpu_backend();
+  std::set<int> indices;
+  std::thread([&] {
+    backend->enter_thread();
+    std::thread([] { at::set_num_threads(3); }).join();
+    std::mutex mutex;
+    backend->parallel_for(64, [&](std::int64_t) {
+      std::lock_guard lock(mutex);
+      indices.insert(at::get_thread_num());
+    });
+  }).join();
+  EXPECT_EQ(indices, std::set<int>{0});
+}
+
 TEST(CpuBackend, ParallelForPassesErrorsOn) {
   EXPECT_THROW(make_cpu_backend()->parallel_for(4,
                                                 [](std::int64_t i) {
