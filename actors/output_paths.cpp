@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "actors/also_read.h"
+#include "actors/output_paths.h"
 
 #include <filesystem>
 #include <system_error>
@@ -16,6 +16,13 @@ void require_not_read(const std::vector<std::string>& inputs,
       require(!std::filesystem::equivalent(input, output, ignored), ErrorCode::kConfig,
               "output: " + output + " is also read; choose another path");
     }
+  }
+}
+
+void require_replaceable(const std::vector<std::string>& outputs, bool overwrite) {
+  for (const std::string& output : outputs) {
+    require(overwrite || !std::filesystem::exists(output), ErrorCode::kConfig,
+            output + " exists; choose another --output, or replace it with --overwrite");
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outputs that a command would also read.
+// What may stand at the path of an output.
 #pragma once
 
 #include <string>
@@ -11,5 +11,8 @@ namespace midpo {
 /// @throws Error(kConfig) naming an output that is the same file or folder as an input.
 void require_not_read(const std::vector<std::string>& inputs,
                       const std::vector<std::string>& outputs);
+
+/// @throws Error(kConfig) naming an output that exists and that --overwrite was not given for.
+void require_replaceable(const std::vector<std::string>& outputs, bool overwrite);
 
 }  // namespace midpo

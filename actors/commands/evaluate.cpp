@@ -3,10 +3,10 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "actors/also_read.h"
 #include "actors/commands/command.h"
 #include "actors/evaluation.h"
 #include "actors/evaluation_tables.h"
+#include "actors/output_paths.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
 
@@ -61,10 +61,7 @@ class EvaluateCommand : public Command {
             "--judge-url compares two files: it needs --against FILE");
     require_not_read(data_, {output_});
     require_not_read(against_, {output_});
-    for (const std::string& path : {output_, summary_path()}) {
-      require(output_.empty() || overwrite_ || !std::filesystem::exists(path), ErrorCode::kConfig,
-              path + " exists; choose another --output, or replace it with --overwrite");
-    }
+    if (!output_.empty()) require_replaceable({output_, summary_path()}, overwrite_);
   }
 
   std::string summary_path() const {

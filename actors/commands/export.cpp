@@ -2,8 +2,8 @@
 // midpo export: what was trained, as a directory that other programs load.
 #include <cstdio>
 
-#include "actors/also_read.h"
 #include "actors/commands/command.h"
+#include "actors/output_paths.h"
 #include "models/checkpoint/model_config.h"
 #include "models/export/mean_gates.h"
 #include "models/export/merged_export.h"

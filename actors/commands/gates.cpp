@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "actors/also_read.h"
 #include "actors/commands/command.h"
+#include "actors/output_paths.h"
 #include "actors/policy_options.h"
 #include "actors/tile_scoring.h"
 #include "models/generator.h"
@@ -51,6 +51,7 @@ class GatesCommand : public Command {
         .text("output", &output_, "FILE",
               "One line per response: tokens, and alpha and beta as [layer][token]")
         .is_required = true;
+    table_.flag("overwrite", &overwrite_, "Replace an earlier output");
     table_.integer("rows", &num_rows_, 1, 1 << 20, "Rows to show");
     add_compute_options(table_, compute_);
   }
@@ -60,6 +61,7 @@ class GatesCommand : public Command {
   int run() override {
     require(!policy_.router.empty(), ErrorCode::kConfig, "only a mixture has gates: give --router");
     require_not_read(data_, {output_});
+    require_replaceable({output_}, overwrite_);
     const std::string device = device_list(compute_).front();
     const auto model =
         load_engines().load_generation_model(policy_options(compute_, policy_, device));
@@ -90,6 +92,7 @@ class GatesCommand : public Command {
   ComputeConfig compute_;
   std::vector<std::string> data_;
   std::string output_;
+  bool overwrite_ = false;
   std::int64_t num_rows_ = 8;
   OptionTable table_;
 };

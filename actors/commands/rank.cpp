@@ -8,10 +8,10 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "actors/also_read.h"
 #include "actors/commands/command.h"
 #include "actors/model_options.h"
 #include "actors/observe_options.h"
+#include "actors/output_paths.h"
 #include "actors/rank_run.h"
 #include "actors/rank_summary.h"
 #include "actors/remote/remote_options.h"

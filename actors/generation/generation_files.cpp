@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/model_options.h"
+#include "actors/output_paths.h"
 #include "actors/rank_plan.h"
 #include "runtime/core/error.h"
 
@@ -75,8 +76,7 @@ bool prepare_output(const OutputChoice& choice) {
     return true;
   }
   const bool is_finished = fs::exists(choice.path);
-  require(choice.resume || !is_finished, ErrorCode::kConfig,
-          choice.path + " exists; choose another --output, or replace it with --overwrite");
+  require_replaceable({choice.path}, choice.resume);
   require(choice.resume || !fs::exists(partial_path(choice)), ErrorCode::kConfig,
           partial_path(choice) +
               " holds an unfinished output; continue it with --resume, or discard it with "

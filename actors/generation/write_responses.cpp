@@ -2,7 +2,7 @@
 //   open the rows -> load model and tokenizer -> plan (recorded, or compared on --resume)
 //   -> run_generation_job() -> output published
 #include "actors/generation/write_responses.h"
-#include "actors/also_read.h"
+#include "actors/output_paths.h"
 
 #include <algorithm>
 #include <utility>

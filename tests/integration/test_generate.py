@@ -151,6 +151,15 @@ def test_stdout_is_no_output(midpo, job, tmp_path):
     assert files_of(tmp_path) == ["in.jsonl"]
 
 
+def test_gates_that_are_there_are_not_overwritten(midpo, job, tmp_path):
+    job(many_rows(1))
+    (tmp_path / "gates.jsonl").write_text("precious\n")
+    result = midpo.run("gates", "--model", "none", "--router", "none", "--data",
+                       tmp_path / "in.jsonl", "--output", tmp_path / "gates.jsonl")
+    assert result.returncode == midpo.EXIT_USAGE and "--overwrite" in result.stderr
+    assert (tmp_path / "gates.jsonl").read_text() == "precious\n"
+
+
 def test_an_output_that_is_there_is_not_overwritten(midpo, job, tmp_path):
     (tmp_path / "out.jsonl").write_text("precious\n")
     result = midpo.run(*job(many_rows(1)))
