@@ -33,19 +33,30 @@ std::int64_t number_in(const std::string& path) {
   return file >> value ? value : kUnlimited;
 }
 
-/// Version 2 control groups, as a container sees its own.
-std::int64_t left_in_group() {
-  const std::int64_t limit = number_in("/sys/fs/cgroup/memory.max");
-  const std::int64_t used = number_in("/sys/fs/cgroup/memory.current");
-  if (limit == kUnlimited || used == kUnlimited) return kUnlimited;
-  return std::max<std::int64_t>(0, limit - used);
+/// Pages of files, which the system takes back before it refuses memory.
+std::int64_t file_bytes_in(const std::string& path) {
+  std::ifstream file(path);
+  std::string name;
+  std::int64_t value = 0, sum = 0;
+  while (file >> name >> value) {
+    if (name == "active_file" || name == "inactive_file") sum += value;
+  }
+  return sum;
 }
 
 }  // namespace
 
+std::int64_t bytes_left_in_group(const std::string& folder) {
+  const std::int64_t limit = number_in(folder + "/memory.max");
+  const std::int64_t used = number_in(folder + "/memory.current");
+  if (limit == kUnlimited || used == kUnlimited) return kUnlimited;
+  return std::clamp<std::int64_t>(limit - used + file_bytes_in(folder + "/memory.stat"), 0, limit);
+}
+
 std::int64_t free_device_bytes(const std::string& device) {
   const auto index = cuda_index(device);
-  return index ? cuda_free_bytes(*index) : std::min(available_to_all(), left_in_group());
+  return index ? cuda_free_bytes(*index)
+               : std::min(available_to_all(), bytes_left_in_group("/sys/fs/cgroup"));
 }
 
 }  // namespace midpo
