@@ -8,6 +8,7 @@
 #include "actors/parallel.h"
 #include "actors/row_tokens.h"
 #include "actors/tile_scoring.h"
+#include "runtime/core/control_group.h"
 #include "runtime/core/error.h"
 #include "runtime/data/row_reader.h"
 #include "runtime/flow/tiles.h"

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/model_options.h"
 
-#include <sched.h>
-
 #include <filesystem>
 
+#include "runtime/core/control_group.h"
 #include "runtime/core/error.h"
 #include "runtime/observe/log.h"
 
@@ -79,13 +78,6 @@ std::shared_ptr<const PromptTemplate> load_template(const ComputeConfig& config,
 
 std::string_view dtype_name(DType dtype) {
   return dtype == DType::kBFloat16 ? "bfloat16" : "float32";
-}
-
-std::size_t num_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
 }
 
 std::int64_t step_threads(std::int64_t wanted, std::string_view option) {

@@ -38,9 +38,6 @@ std::shared_ptr<const PromptTemplate> load_template(const ComputeConfig& config,
 
 std::string_view dtype_name(DType dtype);
 
-/// Hardware threads, at least 1.
-std::size_t num_cores();
-
 /// `wanted` threads of one CPU step, or one per core with a warning: they meet many times in a
 /// step, and where they take turns on the cores each meeting costs time slices. What is computed is
 /// equal.

@@ -9,6 +9,7 @@
 
 #include "actors/model_options.h"
 #include "actors/parallel.h"
+#include "runtime/core/control_group.h"
 #include "runtime/core/hash.h"
 #include "runtime/observe/progress.h"
 #include "runtime/observe/table.h"

@@ -8,6 +8,7 @@
 #include "actors/parallel.h"
 #include "actors/row_lines.h"
 #include "actors/row_tokens.h"
+#include "runtime/core/control_group.h"
 #include "runtime/core/error.h"
 #include "runtime/flow/tiles.h"
 

@@ -9,6 +9,7 @@
 #include "actors/generation/chat_session.h"
 #include "actors/policy_options.h"
 #include "actors/stop_request.h"
+#include "runtime/core/control_group.h"
 
 namespace midpo {
 namespace {

@@ -17,6 +17,7 @@
 #include "actors/remote/remote_options.h"
 #include "actors/row_lines.h"
 #include "actors/stop_request.h"
+#include "runtime/core/control_group.h"
 #include "runtime/observe/log.h"
 
 namespace midpo {

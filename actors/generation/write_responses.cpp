@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actors/stop_request.h"
+#include "runtime/core/control_group.h"
 #include "runtime/observe/log.h"
 
 namespace midpo {

@@ -7,6 +7,7 @@
 #include "actors/model_options.h"
 #include "actors/parallel.h"
 #include "actors/row_lines.h"
+#include "runtime/core/control_group.h"
 #include "runtime/core/error.h"
 
 namespace midpo {

@@ -8,6 +8,7 @@
 #include "actors/learning/score_models.h"
 #include "actors/row_lines.h"
 #include "runtime/core/atomic_file.h"
+#include "runtime/core/control_group.h"
 #include "runtime/transport/tcp_address.h"
 
 namespace midpo {

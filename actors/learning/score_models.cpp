@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/learning/score_models.h"
+#include "runtime/core/control_group.h"
 
 #include <algorithm>
 #include <filesystem>

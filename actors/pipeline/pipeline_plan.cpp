@@ -9,6 +9,7 @@
 #include "actors/learning/score_board.h"
 #include "actors/learning/score_plan.h"
 #include "actors/parallel.h"
+#include "runtime/core/control_group.h"
 #include "runtime/flow/critical_path.h"
 #include "runtime/observe/table.h"
 

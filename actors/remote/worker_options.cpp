@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "actors/model_options.h"
+#include "runtime/core/control_group.h"
 #include "runtime/core/error.h"
 #include "runtime/observe/log.h"
 #include "runtime/transport/worker_roles.h"

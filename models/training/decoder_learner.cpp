@@ -13,6 +13,7 @@
 #include "models/thread_share.h"
 #include "models/training/sharded_arrays.h"
 #include "models/training/training_flops.h"
+#include "runtime/core/control_group.h"
 
 namespace midpo {
 namespace {
@@ -125,7 +126,9 @@ BatchCount DecoderLearner::count(const TrainingRow& row) const {
 
 void DecoderLearner::enter() const {
   if (!backend().device().is_cpu()) return;
-  static const int all_cores = at::intraop_default_num_threads();
+  // LibTorch counts physical cores, of the whole machine.
+  static const int all_cores =
+      std::min(at::intraop_default_num_threads(), static_cast<int>(num_cores()));
   set_thread_share(options_.num_threads > 0 ? static_cast<int>(options_.num_threads) : all_cores);
 }
 
