@@ -4,9 +4,10 @@
 
 namespace midpo {
 
-/// At least 1. Holds for the calling thread until it says otherwise, whatever others set. To be
-/// used for at::set_num_threads(), whose setting a thread may lose once: at its first parallel work
-/// LibTorch gives it what any thread of the process set last.
+/// At least 1; fewer where OpenMP's environment variables allow no more. Holds for the calling
+/// thread until it says otherwise, whatever others set. To be used for at::set_num_threads(), whose
+/// setting a thread may lose once: at its first parallel work LibTorch gives it what any thread of
+/// the process set last.
 void set_thread_share(int num_threads);
 
 }  // namespace midpo

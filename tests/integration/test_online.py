@@ -52,6 +52,16 @@ def test_actors_and_timing_change_nothing(toy, midpo, expected, tmp_path):
         assert result_of(output) == result_of(expected / str(staleness))
 
 
+@pytest.mark.parametrize("variable, value", (
+    ("OMP_DYNAMIC", "true"), ("OMP_THREAD_LIMIT", "1"), ("OMP_MAX_ACTIVE_LEVELS", "0")))
+def test_fewer_threads_than_asked_for_change_nothing(variable, value, toy, midpo, expected,
+                                                     tmp_path, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    midpo.run_ok(*arguments(toy, tmp_path / "run", "--online.max-staleness", 2,
+                            "--online.generator-threads", 2))
+    assert result_of(tmp_path / "run") == result_of(expected / "2")
+
+
 def test_a_round_is_written_by_the_weights_it_names(toy, midpo, expected, tmp_path):
     output = tmp_path / "run"
     midpo.run_ok(*arguments(toy, output, "--online.max-staleness", 2, "--online.save-steps", 0))

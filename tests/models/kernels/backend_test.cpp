@@ -8,6 +8,7 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <atomic>
 #include <mutex>
@@ -186,6 +187,14 @@ TEST(CpuBackend, AThreadKeepsItsShareWhateverOthersSet) {
     });
   }).join();
   EXPECT_EQ(indices, std::set<int>{0});
+}
+
+TEST(CpuBackend, AThreadGetsItsShareOnABusyMachineToo) {
+  std::thread([] {
+    omp_set_dynamic(1);
+    make_cpu_backend()->enter_thread();
+    EXPECT_EQ(omp_get_dynamic(), 0);
+  }).join();
 }
 
 TEST(CpuBackend, ParallelForPassesErrorsOn) {
