@@ -5,6 +5,16 @@
 
 namespace midpo {
 
+Company::~Company() {
+  for (const std::vector<caf::actor>& stage : stages_) {
+    for (const caf::actor& actor : stage) {
+      if (names_.contains(actor.address())) {
+        caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+      }
+    }
+  }
+}
+
 std::optional<std::string> Company::leave(const caf::actor_addr& address) {
   const auto found = names_.find(address);
   if (found == names_.end()) return std::nullopt;

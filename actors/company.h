@@ -13,13 +13,17 @@
 namespace midpo {
 
 /// The actors of a job: who lives, under which name, and in which order they are stopped, so that
-/// nobody is stopped before those who send to it. Part of a coordinator's state.
+/// nobody is stopped before those who send to it. Part of a coordinator's state: if that ends by an
+/// error, whoever is left ends with it.
 class Company {
  public:
   using Clock = std::chrono::steady_clock;
 
   Company(caf::local_actor* coordinator, std::size_t num_stages)
       : coordinator_(coordinator), stages_(num_stages) {}
+  ~Company();
+  Company(const Company&) = delete;
+  Company& operator=(const Company&) = delete;
 
   /// Watches an actor and stops it with its stage.
   template <typename Handle>

@@ -164,10 +164,12 @@ void spawn_all(Pointer self, const std::shared_ptr<OnlineResources>& resources) 
                                       resources->quarantine, company, number(Stage::kGenerating));
 }
 
+using KeptWeights = std::map<std::uint64_t, PublishedWeights>;
+
 /// Weights that an earlier process has left for the next rounds; the learner publishes its own.
-void publish_kept(OnlineCoordinatorState& state) {
+void publish_kept(OnlineCoordinatorState& state, const KeptWeights& kept) {
   const std::uint64_t oldest = state.job->version_of(state.steps_done);
-  for (const auto& [version, weights] : WeightsShelf(state.job->weights_dir).list()) {
+  for (const auto& [version, weights] : kept) {
     if (version >= oldest && version < state.steps_done) state.generators->publish(weights, oldest);
   }
 }
@@ -196,8 +198,10 @@ OnlineCoordinatorActor::behavior_type online_coordinator(Pointer self,
     state.reporter = make_progress("online", ProgressStyle::kAuto, state.start);
   }
   self->set_down_handler([self](const caf::down_msg& down) { note_down(self, down); });
+  // Before there is a learner: it removes what is too old.
+  const KeptWeights kept = WeightsShelf(state.job->weights_dir).list();
   spawn_all(self, resources);
-  publish_kept(state);
+  publish_kept(state, kept);
   self->delayed_send(self, kTick, CoordinatorTick{});
   return {
       [self](const BlockLookedUp& looked) { plan_block(self, looked); },

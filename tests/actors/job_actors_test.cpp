@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "actors/company.h"
+
 namespace midpo {
 namespace {
 
@@ -21,6 +23,35 @@ TEST(JobActors, EndWithManyActorsOfTheirOwnThreads) {
     }
     for (const caf::actor& actor : many) caf::anon_send(actor, 1);
   }
+}
+
+struct CoordinatorState {
+  std::unique_ptr<Company> company;
+};
+
+// Members that are known to somebody: CAF ends what nobody knows by itself.
+TEST(JobActors, EndWithACoordinatorThatFails) {
+  const auto member = [](caf::event_based_actor* self, int) {
+    install_error_boundary(self);
+    return caf::behavior{[me = caf::actor(self)](int) {}};
+  };
+  const auto body = [member](caf::stateful_actor<CoordinatorState>* self, int) {
+    install_error_boundary(self);
+    self->state.company = std::make_unique<Company>(self, 1);
+    const caf::actor first = self->spawn<caf::detached>(member, 0);
+    const caf::actor second = self->spawn(member, 0);
+    self->state.company->join(first, "first", 0);
+    self->state.company->join(second, "second", 0);
+    return caf::behavior{[](int) { throw Error(ErrorCode::kStorage, "the disk is full"); }};
+  };
+  JobActors actors;
+  caf::scoped_actor listener(actors.system);
+  const auto coordinator = actors.system.spawn(body, 0);
+  listener->monitor(coordinator);
+  caf::anon_send(coordinator, 1);
+  listener->receive([](const caf::down_msg& down) {
+    EXPECT_STREQ(from_caf_error(down.reason, "coordinator").what(), "the disk is full");
+  });
 }
 
 }  // namespace

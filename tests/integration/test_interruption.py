@@ -111,6 +111,19 @@ def test_a_full_disk_fails_by_name_and_resumes(small_disk, midpo, long_world, ex
     chaos_rank.assert_same_outputs(folder, expected)
 
 
+def test_metrics_that_cannot_be_written_end_the_run_by_name(midpo, long_world, expected, tmp_path):
+    """The coordinator writes them: whoever waits for it must end as well."""
+    metrics = tmp_path / "d_dual.jsonl.run/metrics.jsonl"
+    metrics.parent.mkdir()
+    metrics.symlink_to("/dev/full")
+    result = midpo.run(*chaos_rank.arguments(long_world, tmp_path), timeout=60)
+    assert result.returncode == midpo.EXIT_FAILED, result.stderr
+    assert f"storage error: {metrics}" in result.stderr
+    metrics.unlink()
+    resume(midpo, long_world, tmp_path)
+    chaos_rank.assert_same_outputs(tmp_path, expected)
+
+
 @pytest.mark.parametrize("num_scorers", (1, 2, 5))
 def test_bytes_do_not_depend_on_the_number_of_scorers(num_scorers, midpo, long_world, expected,
                                                       tmp_path):

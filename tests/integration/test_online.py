@@ -143,3 +143,18 @@ def test_a_missing_version_is_named(toy, midpo, expected, tmp_path):
     result = midpo.run(*arguments(toy, tmp_path / "run", "--online.max-staleness", 2, "--resume"))
     assert result.returncode == midpo.EXIT_USAGE
     assert "version 2" in result.stderr and "--overwrite" in result.stderr
+
+
+def test_old_versions_go_while_a_run_is_resumed(toy, midpo, expected, tmp_path):
+    """What a kill has kept from being removed: large, so that looking at it takes a while."""
+    shutil.copytree(expected / "2", tmp_path / "run")
+    state = tmp_path / "run/state"
+    (state / "manifest.json").unlink()
+    shutil.rmtree(tmp_path / "run/policy")
+    for version, size in ((0, 1 << 29), (1, 1)):
+        (state / f"weights/version-{version}").mkdir()
+        with open(state / f"weights/version-{version}/adapter_model.safetensors", "wb") as out:
+            out.truncate(size)
+    midpo.run_ok(*arguments(toy, tmp_path / "run", "--online.max-staleness", 2, "--resume"))
+    assert result_of(tmp_path / "run") == result_of(expected / "2")
+    assert not (state / "weights/version-1").exists()
