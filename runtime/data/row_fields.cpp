@@ -43,6 +43,7 @@ constexpr NumberedField kNumberedFields[] = {
     {"response_", "", &RowFields::numbered_texts},
     {"response_", "_ids", &RowFields::numbered_ids},
     {"is_response_", "_safe", &RowFields::numbered_safety},
+    {"cost_", "", &RowFields::numbered_costs},
 };
 
 /// The number in `prefix`number`suffix`, written as we would write it.

@@ -42,6 +42,7 @@ struct RowFields {
   std::optional<JsonValue> instruction, input, output;  ///< Alpaca's names
   std::optional<JsonValue> responses_ids, response_ids, ids;
   std::optional<JsonValue> better_response_id, safer_response_id;
+  std::vector<NumberedValue> numbered_costs;   ///< cost_0, ...: midpo rank adds them to D_dual
   std::vector<NumberedValue> numbered_safety;  ///< is_response_0_safe, ...
   std::optional<JsonValue> is_response_safe;
 };

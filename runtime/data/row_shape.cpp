@@ -145,7 +145,9 @@ void fill_labels(const RowFields& fields, const RowRequirements& requirements, P
   const std::size_t count = row.num_responses();
   if (fields.better_response_id) {
     const auto better = as_response_index(*fields.better_response_id, "better_response_id", count);
-    if (row.better_response_id && *row.better_response_id != better) {
+    // A row that was ranked keeps its chosen and rejected, whoever won.
+    const bool is_ranked = !fields.numbered_costs.empty();
+    if (!is_ranked && row.better_response_id && *row.better_response_id != better) {
       throw RowProblem("better_response_id is " + std::to_string(better) +
                        ", but chosen is response 0");
     }

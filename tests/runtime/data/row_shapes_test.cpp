@@ -131,6 +131,15 @@ TEST(RowShape, TakesChosenAsResponseZeroAndBetter) {
   EXPECT_THAT(row.better_response_id, Optional(0));
 }
 
+TEST(RowShape, TakesTheWinnerOfARankingBeforeChosen) {
+  const PreferenceRow row =
+      read_one(R"({"prompt": "p", "chosen": "c", "rejected": "r", "cost_0": -0.5, "cost_1": -1.5,
+                   "better_response_id": 1, "safer_response_id": 1})");
+  EXPECT_THAT(row.responses, ElementsAre("c", "r"));
+  EXPECT_THAT(row.better_response_id, Optional(1));
+  EXPECT_THAT(row.safer_response_id, Optional(1));
+}
+
 TEST(RowShape, ReadsMessageLists) {
   const PreferenceRow row = read_one(
       R"({"prompt": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"},
