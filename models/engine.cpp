@@ -8,6 +8,7 @@
 #include "models/checkpoint/expected_tensors.h"
 #include "models/checkpoint/model_hash.h"
 #include "models/checkpoint/strict_json.h"
+#include "models/checkpoint/tied_head.h"
 #include "models/device_memory.h"
 #include "models/engine_errors.h"
 #include "models/load_cuda.h"
@@ -38,6 +39,7 @@ void require_loadable(const std::string& path, const ModelConfig& config,
           path + ": shapes do not fit config.json:" + joined(mismatch.wrong_shape));
   require(mismatch.wrong_type.empty(), ErrorCode::kCheckpoint,
           path + ": types of weights that are not supported:" + joined(mismatch.wrong_type));
+  require_tied_head(config, files);
 }
 
 std::shared_ptr<const Backend> make_backend(const std::string& device) {

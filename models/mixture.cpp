@@ -11,6 +11,7 @@
 #include "models/checkpoint/model_hash.h"
 #include "models/checkpoint/router_file.h"
 #include "models/checkpoint/strict_json.h"
+#include "models/checkpoint/tied_head.h"
 #include "runtime/core/error.h"
 
 namespace midpo {
@@ -129,6 +130,7 @@ OpenedAdapters open_adapters(const ModelOptions& options, const ModelConfig& con
        {options.adapter_path, options.safety_adapter, options.helpfulness_adapter}) {
     if (path.empty()) continue;
     opened.adapters.push_back(open_adapter(path, options.allow_pickle, base));
+    require_free_head(opened.adapters.back().config, config, options.path);
     opened.identity += adapter_hash(opened.adapters.back());
   }
   if (options.mixture_weights) {

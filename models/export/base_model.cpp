@@ -3,20 +3,9 @@
 
 #include "models/checkpoint/checkpoint_error.h"
 #include "models/checkpoint/expected_tensors.h"
+#include "models/checkpoint/tied_head.h"
 
 namespace midpo {
-namespace {
-
-void require_free_head(const BaseModel& base, const AdapterConfig& adapter) {
-  for (const LoraTarget& target : adapter.targets) {
-    if (target.module != "lm_head" || !base.config.tie_word_embeddings) continue;
-    refuse_checkpoint(adapter.weights_path,
-                      "adapts lm_head, which " + base.dir + " ties to its embeddings");
-  }
-}
-
-}  // namespace
-
 std::vector<TensorToWrite> BaseModel::tensors() const {
   std::vector<TensorToWrite> tensors;
   for (const ExpectedTensor& expected : expected_tensors(config)) {
@@ -33,7 +22,10 @@ BaseModel open_base_model(const std::string& dir, bool allow_pickle) {
         dir, "is a " + base.config.architecture + ", wanted a language model (...ForCausalLM)");
   }
   const TensorMismatch mismatch = compare_tensors(expected_tensors(base.config), *base.files);
-  if (mismatch.is_loadable()) return base;
+  if (mismatch.is_loadable()) {
+    require_tied_head(base.config, *base.files);
+    return base;
+  }
   std::string first;
   for (const auto* list : {&mismatch.missing, &mismatch.wrong_shape, &mismatch.wrong_type}) {
     if (first.empty() && !list->empty()) first = list->front();
@@ -53,7 +45,7 @@ OpenedAdapter open_adapter_of(const BaseModel& base, const std::string& dir, boo
   OpenedAdapter adapter;
   adapter.config = load_adapter_config(dir, allow_pickle);
   adapter.files = open_weight_file(adapter.config.weights_path, allow_pickle);
-  require_free_head(base, adapter.config);
+  require_free_head(adapter.config, base.config, base.dir);
   require_adapter_fits(adapter.config, *adapter.files, *base.files, base.dir);
   return adapter;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """score, logprob, tokenize and inspect against transformers, peft and tokenizers."""
 import json
+import shutil
 
 import pytest
 import toy_data
@@ -127,6 +128,46 @@ def test_logprob_with_tied_embeddings(midpo, model_folders, reference, toy_rows,
     folder = model_folders("--arch", "qwen3", "--tied", "--models", "base") / "base"
     rows = [{"ids": ids} for row in toy_rows[:8] for ids in reference.sequences(row)[0]]
     check_log_probs(midpo, folder, LanguageModel(folder), reference, rows, tmp_path / "ids.jsonl")
+
+
+@pytest.fixture
+def tied_with_head(model_folders, tmp_path):
+    """A tied model that stores its head as well, as .bin files and some programs do."""
+    from safetensors.torch import load_file, save_file
+    folder = tmp_path / "tied"
+    shutil.copytree(model_folders("--arch", "qwen3", "--tied", "--models", "base") / "base", folder)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+
+    def save(factor):
+        tensors["lm_head.weight"] *= factor
+        save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+        return folder
+    return save
+
+
+def test_a_head_that_is_not_the_embeddings_it_is_tied_to_is_refused(midpo, tied_with_head,
+                                                                    tmp_path):
+    rows = midpo.write_jsonl(tmp_path / "rows.jsonl", [{"ids": [1, 40, 41]}])
+    midpo.run_ok("logprob", "--model", tied_with_head(1.0), "--data", rows)
+    result = midpo.run("logprob", "--model", tied_with_head(2.0), "--data", rows)
+    assert result.returncode == midpo.EXIT_USAGE
+    assert "lm_head.weight differs from model.embed_tokens.weight" in result.stderr
+
+
+def test_an_adapter_of_a_tied_head_is_refused(midpo, tied_with_head, tmp_path):
+    import peft
+    import transformers
+    folder = tied_with_head(1.0)
+    base = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    config = peft.LoraConfig(r=2, target_modules=["lm_head"], task_type="CAUSAL_LM")
+    peft.get_peft_model(base, config).save_pretrained(tmp_path / "adapter",
+                                                      save_embedding_layers=False)
+    rows = midpo.write_jsonl(tmp_path / "rows.jsonl", [{"ids": [1, 40, 41]}])
+    result = midpo.run("logprob", "--model", folder, "--adapter", tmp_path / "adapter",
+                       "--data", rows)
+    assert result.returncode == midpo.EXIT_USAGE
+    assert "adapts lm_head, which" in result.stderr
 
 
 def test_logprob_with_a_peft_adapter(midpo, models, adapter, reference, toy_rows, tmp_path):
