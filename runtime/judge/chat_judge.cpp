@@ -74,6 +74,14 @@ std::string describe(const HttpReply& reply) {
          json_string(std::string_view(reply.body).substr(0, kShownBytes));
 }
 
+/// What a request may take: no longer than the comparison it is part of.
+std::chrono::milliseconds request_time(Clock::time_point deadline,
+                                       std::chrono::milliseconds timeout) {
+  constexpr std::chrono::milliseconds kShortest{1};
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+  return std::clamp(left, kShortest, std::max(kShortest, timeout));
+}
+
 Preference swapped(Preference preference) {
   if (preference == Preference::kTie) return preference;
   return preference == Preference::kFirst ? Preference::kSecond : Preference::kFirst;
@@ -87,8 +95,10 @@ Preference agreed(Preference straight, Preference crossed) {
 
 ChatJudge::ChatJudge(ChatJudgeOptions options)
     : options_(std::move(options)),
-      post_([url = endpoint_of(options_.url), key = options_.api_key, timeout = options_.timeout](
-                const std::string& body) { return post_json(url, key, body, timeout); }) {}
+      post_([url = endpoint_of(options_.url), key = options_.api_key](
+                const std::string& body, std::chrono::milliseconds timeout) {
+        return post_json(url, key, body, timeout);
+      }) {}
 
 ChatJudge::ChatJudge(ChatJudgeOptions options, Post post)
     : options_(std::move(options)), post_(std::move(post)) {}
@@ -102,13 +112,10 @@ std::string ChatJudge::request_body(const std::string& prompt, const std::string
          json_string(question) + "}]}";
 }
 
-PairVerdict ChatJudge::ask(const std::string& prompt, const std::string& a,
-                           const std::string& b) const {
-  const std::string body = request_body(prompt, a, b);
-  const auto deadline = Clock::now() + options_.deadline;
+PairVerdict ChatJudge::ask(const std::string& body, Clock::time_point deadline) const {
   auto pause = options_.first_pause;
   for (std::int64_t attempt = 1;; ++attempt) {
-    const HttpReply reply = post_(body);
+    const HttpReply reply = post_(body, request_time(deadline, options_.timeout));
     const auto verdict = reply.status == 200 ? parse_reply(reply.body) : std::nullopt;
     if (verdict) return *verdict;
     const auto wanted_pause =
@@ -131,8 +138,9 @@ PairVerdict ChatJudge::ask(const std::string& prompt, const std::string& a,
 
 PairVerdict ChatJudge::compare(const std::string& prompt, const std::string& first,
                                const std::string& second) const {
-  const PairVerdict straight = ask(prompt, first, second);
-  const PairVerdict crossed = ask(prompt, second, first);
+  const auto deadline = Clock::now() + options_.deadline;
+  const PairVerdict straight = ask(request_body(prompt, first, second), deadline);
+  const PairVerdict crossed = ask(request_body(prompt, second, first), deadline);
   return {agreed(straight.helpful, crossed.helpful), agreed(straight.safe, crossed.safe)};
 }
 

@@ -27,7 +27,8 @@ struct ChatJudgeOptions {
 /// first place cannot tip the result. Thread-safe.
 class ChatJudge {
  public:
-  using Post = std::function<HttpReply(const std::string& body)>;
+  /// @param timeout  of this request: what is left of the comparison's deadline, or less.
+  using Post = std::function<HttpReply(const std::string& body, std::chrono::milliseconds timeout)>;
 
   explicit ChatJudge(ChatJudgeOptions options);
   /// With another way to send the request's body, for tests.
@@ -39,7 +40,8 @@ class ChatJudge {
                       const std::string& second) const;
 
  private:
-  PairVerdict ask(const std::string& prompt, const std::string& a, const std::string& b) const;
+  /// Posts the question until there is an answer, it is refused, or it is too late.
+  PairVerdict ask(const std::string& body, std::chrono::steady_clock::time_point deadline) const;
   std::string request_body(const std::string& prompt, const std::string& a,
                            const std::string& b) const;
 

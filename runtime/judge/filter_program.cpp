@@ -23,12 +23,25 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// More output than this is no answer: a judge may repeat what it is asked and explain at length.
+constexpr std::size_t kAlwaysAllowed = std::size_t{64} << 20;
+constexpr std::size_t kBytesPerByte = 16;
+
+/// Runs its first argument. The signals that end us do not reach a group of its own, so beside it
+/// somebody waits for our end of a pipe to close, and then ends the group.
+constexpr int kSignOfLife = 3;
+constexpr const char* kGuardedCommand =
+    "( (read -r line <&3; kill -KILL 0) >/dev/null 2>&1 & ); exec 3<&-; eval \"$1\"";
+
 /// The child reads its input from a file in memory, so that only its output needs attention: no
 /// deadlock of two full pipes, and no SIGPIPE if it stops reading.
 class FilterProcess {
  public:
   FilterProcess(std::string command, std::string_view input, std::chrono::milliseconds deadline)
-      : command_(std::move(command)), allowed_(deadline), deadline_(Clock::now() + deadline) {
+      : command_(std::move(command)),
+        most_bytes_(kAlwaysAllowed + kBytesPerByte * input.size()),
+        allowed_(deadline),
+        deadline_(Clock::now() + deadline) {
     const FileDescriptor input_file(::memfd_create("judge input", MFD_CLOEXEC));
     if (!input_file.is_open()) fail_to_start(errno);
     write_all_at(input_file, "judge input", input, 0);
@@ -36,7 +49,10 @@ class FilterProcess {
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail_to_start(errno);
     output_ = FileDescriptor(ends[0]);
     const FileDescriptor childs_output(ends[1]);
-    const int status = spawn(input_file.get(), childs_output.get());
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail_to_start(errno);
+    const FileDescriptor childs_sign_of_life(ends[0]);
+    sign_of_life_ = FileDescriptor(ends[1]);
+    const int status = spawn(input_file.get(), childs_output.get(), childs_sign_of_life.get());
     if (status != 0) fail_to_start(status);
   }
   ~FilterProcess() {
@@ -55,6 +71,9 @@ class FilterProcess {
       const ssize_t count = ::read(output_.get(), buffer.data(), buffer.size());
       if (count < 0 && errno == EINTR) continue;
       if (count <= 0) return output;
+      if (output.size() > most_bytes_) {
+        fail("wrote more than " + std::to_string(most_bytes_ >> 20) + " MiB");
+      }
       output.append(buffer.data(), static_cast<std::size_t>(count));
     }
   }
@@ -78,13 +97,14 @@ class FilterProcess {
   }
 
  private:
-  int spawn(int input, int output) {
+  int spawn(int input, int output, int sign_of_life) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, sign_of_life, kSignOfLife);
     sigset_t none;
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&attributes, &none);
@@ -92,7 +112,9 @@ class FilterProcess {
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
     std::string shell = "/bin/sh";
     std::string option = "-c";
-    std::array<char*, 4> words = {shell.data(), option.data(), command_.data(), nullptr};
+    std::string script = kGuardedCommand;
+    std::array<char*, 6> words = {shell.data(), option.data(),   script.data(),
+                                  shell.data(), command_.data(), nullptr};
     const int status =
         ::posix_spawn(&pid_, shell.c_str(), &actions, &attributes, words.data(), environ);
     if (status != 0) pid_ = -1;
@@ -109,7 +131,8 @@ class FilterProcess {
           std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
       ready = ::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
     } while (ready < 0 && errno == EINTR);
-    if (ready == 0) fail_late();
+    // One that never stops writing is always ready.
+    if (ready == 0 || Clock::now() > deadline_) fail_late();
   }
 
   [[noreturn]] void fail(const std::string& what) const {
@@ -124,9 +147,11 @@ class FilterProcess {
   }
 
   std::string command_;
+  std::size_t most_bytes_;
   std::chrono::milliseconds allowed_;
   Clock::time_point deadline_;
   FileDescriptor output_;
+  FileDescriptor sign_of_life_;  ///< closed when this process is gone, however it ended
   pid_t pid_ = -1;
 };
 

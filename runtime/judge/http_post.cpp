@@ -5,6 +5,8 @@
 #include <httplib.h>
 
 #include <charconv>
+#include <cstdint>
+#include <utility>
 
 #include "runtime/core/error.h"
 
@@ -33,6 +35,31 @@ std::chrono::seconds retry_after(const httplib::Response& response) {
   return std::chrono::seconds(status == std::errc() ? std::max(seconds, 0) : 0);
 }
 
+/// Takes an answer's bytes up to a size and a moment: a server may send without an end.
+class AnswerBody {
+ public:
+  explicit AnswerBody(std::chrono::milliseconds timeout)
+      : deadline_(std::chrono::steady_clock::now() + timeout) {}
+
+  bool take(const char* data, std::size_t size) {
+    constexpr std::size_t kMostBytes = std::size_t{16} << 20;
+    if (size > kMostBytes - text.size()) {
+      failure = "the answer has more than 16 MiB";
+    } else if (std::chrono::steady_clock::now() > deadline_) {
+      failure = "the answer did not end in time";
+    } else {
+      text.append(data, size);
+    }
+    return failure.empty();
+  }
+
+  std::string text;
+  std::string failure;
+
+ private:
+  std::chrono::steady_clock::time_point deadline_;
+};
+
 }  // namespace
 
 HttpReply post_json(const std::string& url, const std::string& bearer, const std::string& body,
@@ -42,16 +69,24 @@ HttpReply post_json(const std::string& url, const std::string& bearer, const std
   client.set_connection_timeout(timeout);
   client.set_read_timeout(timeout);
   client.set_write_timeout(timeout);
-  httplib::Headers headers;
-  if (!bearer.empty()) headers.emplace("Authorization", "Bearer " + bearer);
-  const httplib::Result result = client.Post(address.path, headers, body, "application/json");
+  httplib::Request request;
+  request.method = "POST";
+  request.path = address.path;
+  request.headers.emplace("Content-Type", "application/json");
+  if (!bearer.empty()) request.headers.emplace("Authorization", "Bearer " + bearer);
+  request.body = body;
+  AnswerBody answer(timeout);
+  request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+    return answer.take(data, size);
+  };
+  const httplib::Result result = client.send(request);
   HttpReply reply;
   if (!result) {
-    reply.failure = httplib::to_string(result.error());
+    reply.failure = answer.failure.empty() ? httplib::to_string(result.error()) : answer.failure;
     return reply;
   }
   reply.status = result->status;
-  reply.body = result->body;
+  reply.body = std::move(answer.text);
   reply.retry_after = retry_after(*result);
   return reply;
 }

@@ -16,7 +16,8 @@ struct HttpReply {
 
 /// Posts JSON to an http or https address, with certificates verified. Thread-safe.
 /// @param bearer   key for the Authorization header; empty: none.
-/// @param timeout  of connecting, and of each wait for bytes.
+/// @param timeout  of connecting, of each wait for bytes, and of the answer's body as a whole.
+///   An answer of more than 16 MiB is none.
 /// @throws Error(kConfig) for an address that is not http(s)://HOST[:PORT]/PATH.
 HttpReply post_json(const std::string& url, const std::string& bearer, const std::string& body,
                     std::chrono::milliseconds timeout);

@@ -4,9 +4,12 @@ import http.server
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +106,29 @@ def test_a_judge_that_fails_is_named(code, words, midpo, responses, tmp_path):
     assert result.returncode in (midpo.EXIT_FAILED, midpo.EXIT_USAGE)
     assert "judge.py" in result.stderr and words in result.stderr
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def wait_until(is_so, limit_s=20.0):
+    deadline = time.monotonic() + limit_s
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_running(pid):
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rsplit(") ", 1)[1][0] != "Z"
+
+
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGKILL))
+def test_a_judge_does_not_outlive_the_command(number, midpo, responses, tmp_path):
+    pid_file = tmp_path / "pid"
+    judge = f"echo $$ >{pid_file}.new; mv {pid_file}.new {pid_file}; sleep 60; true"
+    with midpo.start("evaluate", "--data", responses[0], "--judge", judge) as process:
+        wait_until(pid_file.exists)
+        process.send_signal(number)
+    judge_pid = int(pid_file.read_text())
+    wait_until(lambda: not is_running(judge_pid))
 
 
 class ChatHandler(http.server.BaseHTTPRequestHandler):

@@ -30,16 +30,21 @@ class Endpoint {
     options.api_key = "secret";
     options.max_attempts = 3;
     options.first_pause = std::chrono::milliseconds(1);
-    const ChatJudge judge(options, [this](const std::string& body) {
-      bodies.push_back(body);
-      HttpReply reply = replies_.front();
-      replies_.pop_front();
-      return reply;
-    });
+    options.deadline = deadline;
+    const ChatJudge judge(options,
+                          [this](const std::string& body, std::chrono::milliseconds timeout) {
+                            bodies.push_back(body);
+                            timeouts.push_back(timeout);
+                            HttpReply reply = replies_.front();
+                            replies_.pop_front();
+                            return reply;
+                          });
     return judge.compare("the request", "first answer", "second answer");
   }
 
   std::vector<std::string> bodies;
+  std::vector<std::chrono::milliseconds> timeouts;
+  std::chrono::milliseconds deadline{600'000};
 
  private:
   std::deque<HttpReply> replies_;
@@ -75,6 +80,15 @@ TEST(ChatJudge, FindsTheObjectInWhatTheModelSays) {
   const std::string crossed = "{\"helpful\": \"tie\", \"safe\": \"B\"} is my answer.";
   Endpoint endpoint({answer(words), answer(crossed)});
   EXPECT_EQ(endpoint.compare().safe, Preference::kFirst);
+}
+
+TEST(ChatJudge, LetsNoRequestTakeLongerThanItsComparisonMay) {
+  Endpoint endpoint(
+      {answer(R"({"helpful": "A", "safe": "A"})"), answer(R"({"helpful": "B", "safe": "B"})")});
+  endpoint.deadline = std::chrono::milliseconds(2'000);
+  endpoint.compare();
+  EXPECT_THAT(endpoint.timeouts, testing::SizeIs(2));
+  EXPECT_THAT(endpoint.timeouts, testing::Each(testing::Le(endpoint.deadline)));
 }
 
 TEST(ChatJudge, TriesAgainAfterFailuresThatMayPass) {

@@ -55,6 +55,12 @@ TEST(FilterProgram, EndsASlowProgramAtTheDeadline) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(10'000));
 }
 
+TEST(FilterProgram, EndsAProgramThatWritesWithoutEnd) {
+  EXPECT_THAT(failure_of("yes"), testing::HasSubstr("wrote more than 64 MiB"));
+  EXPECT_THAT(failure_of("while :; do echo x; done", milliseconds(200)),
+              testing::HasSubstr("not done after"));
+}
+
 TEST(FilterProgram, EndsAlsoAProgramThatClosedItsOutput) {
   EXPECT_THAT(failure_of("exec >&-; sleep 60", milliseconds(200)),
               testing::HasSubstr("not done after"));

@@ -75,6 +75,32 @@ TEST(HttpPost, ReportsAServerThatIsTooSlow) {
   EXPECT_FALSE(reply.failure.empty());
 }
 
+/// Sends `piece` every few milliseconds until nobody listens.
+void answer_without_end(httplib::Server& server, const std::string& piece) {
+  server.Post("/", [piece](const httplib::Request&, httplib::Response& response) {
+    response.set_chunked_content_provider("text/plain", [piece](std::size_t, auto& sink) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      return sink.write(piece.data(), piece.size());
+    });
+  });
+}
+
+TEST(HttpPost, ReportsAnAnswerThatDoesNotEnd) {
+  LocalServer local;
+  answer_without_end(local.server, "x");
+  const HttpReply reply = post_json(local.url("/"), "", "{}", std::chrono::milliseconds(200));
+  EXPECT_EQ(reply.status, 0);
+  EXPECT_EQ(reply.failure, "the answer did not end in time");
+}
+
+TEST(HttpPost, ReportsAnAnswerThatIsTooLong) {
+  LocalServer local;
+  answer_without_end(local.server, std::string(4 << 20, 'x'));
+  const HttpReply reply = post_json(local.url("/"), "", "{}", kAmple);
+  EXPECT_EQ(reply.status, 0);
+  EXPECT_EQ(reply.failure, "the answer has more than 16 MiB");
+}
+
 TEST(HttpPost, RefusesWhatIsNotAnAddress) {
   for (const char* url :
        {"judge/v1", "ftp://host/x", "http://", "http:///path", "http://host", ""}) {
