@@ -13,6 +13,7 @@ namespace midpo {
 namespace {
 
 std::atomic<bool> g_stop_requested{false};
+std::atomic<bool> g_is_interrupt{false};  ///< whether SIGINT was what asked for it
 std::atomic<std::uint64_t> g_reports_requested{0};
 std::atomic<std::uint64_t> g_reloads_requested{0};
 static_assert(std::atomic<bool>::is_always_lock_free &&
@@ -20,6 +21,7 @@ static_assert(std::atomic<bool>::is_always_lock_free &&
               "read and written in a signal handler");
 
 void on_signal(int signal_number) {
+  g_is_interrupt.store(signal_number == SIGINT);
   if (g_stop_requested.exchange(true)) _exit(128 + signal_number);
 }
 
@@ -90,5 +92,9 @@ bool ReportRequests::take() { return has_grown(g_reports_requested, num_seen_); 
 bool ReloadRequests::take() { return has_grown(g_reloads_requested, num_seen_); }
 
 void request_stop() { g_stop_requested.store(true); }
+
+void forget_interrupt() {
+  if (g_is_interrupt.exchange(false)) g_stop_requested.store(false);
+}
 
 }  // namespace midpo

@@ -21,6 +21,9 @@ bool stop_requested();
 /// Asks for a stop, as a signal would.
 void request_stop();
 
+/// Takes back what SIGINT, and nothing else, has asked for: what it interrupted goes on elsewhere.
+void forget_interrupt();
+
 /// Whether SIGUSR1 has asked who waits for whom: each owner of one of these sees every request.
 class ReportRequests {
  public:

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """midpo generate and chat as users run them."""
+import json
 import os
+import pty
+import select
+import shutil
 import signal
 import subprocess
 import time
@@ -237,6 +241,64 @@ def test_chat_commands(midpo, model):
     for part in ("/regenerate", "temperature", "usage: /set", "unknown command /nothing",
                  "no message yet", "no answer yet", "no gates"):
         assert part in text
+
+
+@pytest.fixture
+def endless_model(model, tmp_path):
+    """Its answers take longer than a test."""
+    folder = tmp_path / "endless"
+    shutil.copytree(model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["max_position_embeddings"] = 65536
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+class Terminal:
+    """A chat as a user at a terminal has it."""
+
+    def __init__(self, midpo, model):
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            midpo.command("chat", "--model", model, "--ignore-eos", "--max-new-tokens", 60000,
+                          "--max-length", 65536), stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def read_until(self, is_enough, limit_s=30):
+        text, deadline = "", time.monotonic() + limit_s
+        while not is_enough(text):
+            assert time.monotonic() < deadline, text[-300:]
+            if select.select([self.master], [], [], 0.1)[0]:
+                text += os.read(self.master, 4096).decode(errors="replace")
+
+    def read_prompt(self):
+        self.read_until(lambda text: text.endswith("> "))
+
+
+def test_ctrl_c_ends_an_answer_and_at_the_prompt_the_chat(midpo, endless_model):
+    terminal = Terminal(midpo, endless_model)
+    with terminal.process as process:
+        terminal.read_prompt()
+        for _ in range(2):
+            terminal.type("Hello.\n")
+            terminal.read_until(lambda text: len(text) > 200)
+            process.send_signal(signal.SIGINT)
+            terminal.read_prompt()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
+
+
+def test_sigterm_ends_a_chat_in_its_answer(midpo, endless_model):
+    terminal = Terminal(midpo, endless_model)
+    with terminal.process as process:
+        terminal.read_prompt()
+        terminal.type("Hello.\n")
+        terminal.read_until(lambda text: len(text) > 200)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
 
 
 def test_an_output_that_is_read_as_well_is_refused_and_kept(midpo, job, tmp_path):
