@@ -2,6 +2,7 @@
 #include "actors/error_boundary.h"
 
 #include <new>
+#include <system_error>
 
 namespace midpo {
 namespace {
@@ -20,6 +21,12 @@ caf::error to_caf_error(const std::exception_ptr& exception) {
     return make(error.code(), error.what());
   } catch (const std::bad_alloc&) {
     return make(ErrorCode::kOutOfMemory, "out of memory");
+  } catch (const std::system_error& error) {
+    const bool lacks_thread = error.code() == std::errc::resource_unavailable_try_again;
+    if (!lacks_thread) return make(ErrorCode::kInternal, error.what());
+    return make(ErrorCode::kOutOfMemory,
+                "a thread cannot be started; allow more of them (ulimit -u, the pids limit of a "
+                "container) or more memory, or ask for fewer actors");
   } catch (const std::exception& error) {
     return make(ErrorCode::kInternal, error.what());
   }

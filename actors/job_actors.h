@@ -3,31 +3,32 @@
 #pragma once
 
 #include <caf/all.hpp>
+#include <chrono>
+#include <memory>
 
 #include "actors/error_boundary.h"
 
 namespace midpo {
 
-struct JobActors {
-  /// @param num_threads  for actors that are not detached.
-  explicit JobActors(std::size_t num_threads = 2) : config(num_threads) {}
+/// Ends when all its actors have. One that never does (it hangs, or its thread could not be
+/// started) is waited for until the limit and then left behind with the system.
+class JobActors {
+ public:
+  static constexpr std::chrono::seconds kEndLimit{60};
 
-  ~JobActors() {
-    system.await_all_actors_done();
-    config.threads->wait_for_end(std::chrono::seconds(10));
-  }
+  /// @param num_threads  for actors that are not detached.
+  explicit JobActors(std::size_t num_threads = 2, std::chrono::milliseconds end_limit = kEndLimit);
+  ~JobActors();
   JobActors(const JobActors&) = delete;
   JobActors& operator=(const JobActors&) = delete;
 
-  struct Config : JobActorsConfig {
-    explicit Config(std::size_t num_threads) {
-      set("scheduler.max-threads", num_threads);
-      // Idle workers wait for work instead of polling for it: the cores belong to the models.
-      set("scheduler.policy", caf::atom("sharing"));
-    }
-  };
-  Config config;
-  caf::actor_system system{config};
+ private:
+  struct Running;
+  std::shared_ptr<Running> running_;
+  std::chrono::milliseconds end_limit_;
+
+ public:
+  caf::actor_system& system;
 };
 
 /// Waits for a coordinator's last message, which holds the job's outcome, or for its failure.

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/job_actors.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <system_error>
 
 #include "actors/company.h"
 
@@ -52,6 +55,33 @@ TEST(JobActors, EndWithACoordinatorThatFails) {
   listener->receive([](const caf::down_msg& down) {
     EXPECT_STREQ(from_caf_error(down.reason, "coordinator").what(), "the disk is full");
   });
+}
+
+// As CAF does when the system has no more threads.
+TEST(JobActors, NameAThreadThatCannotBeStarted) {
+  const auto body = [](caf::event_based_actor* self, int) {
+    install_error_boundary(self);
+    return caf::behavior{[](int) {
+      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    }};
+  };
+  JobActors actors;
+  caf::scoped_actor listener(actors.system);
+  const auto actor = listener->spawn<caf::monitored>(body, 0);
+  caf::anon_send(actor, 1);
+  listener->receive([](const caf::down_msg& down) {
+    const Error error = from_caf_error(down.reason, "actor");
+    EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
+    EXPECT_THAT(error.what(), testing::HasSubstr("thread cannot be started"));
+  });
+}
+
+TEST(JobActors, DoNotWaitForOneThatNeverEnds) {
+  const auto body = [](caf::event_based_actor* self, int) {
+    return caf::behavior{[me = caf::actor(self)](int) {}};
+  };
+  JobActors actors(2, std::chrono::milliseconds(20));
+  actors.system.spawn(body, 0);
 }
 
 }  // namespace
