@@ -24,11 +24,16 @@ std::string line_of(const ActorFigures& actor) {
 
 }  // namespace
 
-std::vector<std::string> actor_lines(const std::vector<ActorFigures>& actors, int width) {
+std::vector<std::string> actor_lines(const std::vector<ActorFigures>& actors, int width, int room) {
+  const auto columns = static_cast<std::size_t>(std::max(width, 1));
+  const auto most = static_cast<std::size_t>(std::max(room, 1));
+  const std::size_t num_shown = actors.size() <= most ? actors.size() : most - 1;
   std::vector<std::string> lines;
-  for (const ActorFigures& actor : actors) {
-    lines.push_back(line_of(actor).substr(0, static_cast<std::size_t>(std::max(width, 1))));
+  for (std::size_t i = 0; i < num_shown; ++i) lines.push_back(line_of(actors[i]));
+  if (num_shown < actors.size()) {
+    lines.push_back("  and " + std::to_string(actors.size() - num_shown) + " more");
   }
+  for (std::string& line : lines) line.resize(std::min(line.size(), columns));
   return lines;
 }
 

@@ -28,6 +28,7 @@ constexpr Seconds kWindow{10.0};
 constexpr auto kDrawEvery = std::chrono::milliseconds(100);
 constexpr auto kLineEvery = std::chrono::seconds(5);
 constexpr int kDefaultWidth = 80;
+constexpr int kDefaultHeight = 24;
 constexpr int kMaxBar = 40;
 constexpr int kMinBar = 5;
 
@@ -244,10 +245,18 @@ int terminal_width() {
   return kDefaultWidth;
 }
 
+int terminal_height() {
+  winsize size{};
+  const bool is_known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0;
+  return is_known ? size.ws_row : kDefaultHeight;
+}
+
+/// What is taller than the terminal could not be drawn over: there is no way back up to its top.
 void draw_above_actors(std::string_view text) {
   std::string lines(text);
   if (!text.empty()) {
-    for (const std::string& line : actor_lines(actor_figures(), terminal_width() - 1)) {
+    const int room = terminal_height() - 2;
+    for (const std::string& line : actor_lines(actor_figures(), terminal_width() - 1, room)) {
       lines += '\n' + line;
     }
   }
@@ -272,7 +281,8 @@ std::unique_ptr<ProgressReporter> make_progress(const std::string& title, Progre
 
 std::unique_ptr<ProgressReporter> make_progress(const std::string& title, ProgressStyle style,
                                                 Clock::time_point start) {
-  if (style == ProgressStyle::kAuto && ::isatty(STDERR_FILENO) != 0 && !is_disabled_by_tqdm())
+  const bool can_redraw = ::isatty(STDERR_FILENO) != 0 && environment("TERM") != "dumb";
+  if (style == ProgressStyle::kAuto && can_redraw && !is_disabled_by_tqdm())
     style = ProgressStyle::kBar;
   ProgressOutput terminal{.status = shows_actors() ? draw_above_actors : log::set_status_line,
                           .line = log::print_line,

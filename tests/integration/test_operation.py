@@ -167,3 +167,23 @@ def test_signals_do_not_hit_what_computes(midpo, toy, tmp_path):  # noqa: F811
     assert process.returncode == 0, process.communicate()
     midpo.run_ok(*run_arguments(toy, tmp_path / "undisturbed"))
     assert made(tmp_path / "run") == made(tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize("terminal, can_redraw", (("xterm", True), ("dumb", False)))
+def test_only_a_terminal_that_can_is_drawn_on(terminal, can_redraw, command, tmp_path):
+    screen, stderr = os.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
+    process = subprocess.Popen(command(tmp_path / "run", "--step-us", 5000),
+                               stdout=subprocess.DEVNULL, stderr=stderr,
+                               env={**environment, "TERM": terminal})
+    os.close(stderr)
+    text = b""
+    try:
+        while chunk := os.read(screen, 1 << 16):
+            text += chunk
+    except OSError:  # as Linux says that nobody writes any more
+        pass
+    os.close(screen)
+    assert process.wait(timeout=30) == 0, text
+    assert (b"\x1b[" in text) == can_redraw, text
+    assert b"100" in text

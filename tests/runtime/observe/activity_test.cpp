@@ -81,12 +81,21 @@ TEST(LiveView, GivesEachActorALineNoWiderThanTheTerminal) {
   Activity activity("safety expert");
   activity.set_version(12);
   activity.set_queue(3);
-  const auto lines = actor_lines(actor_figures(), 200);
+  const auto lines = actor_lines(actor_figures(), 200, 24);
   ASSERT_EQ(lines.size(), 1U);
   for (const char* part : {"safety expert", "idle", "queue 3", "version 12"}) {
     EXPECT_NE(lines[0].find(part), std::string::npos) << part;
   }
-  EXPECT_EQ(actor_lines(actor_figures(), 20).front().size(), 20U);
+  EXPECT_EQ(actor_lines(actor_figures(), 20, 24).front().size(), 20U);
+}
+
+TEST(LiveView, CountsTheActorsThatTheTerminalHasNoRoomFor) {
+  const std::vector<ActorFigures> actors(5);
+  EXPECT_EQ(actor_lines(actors, 80, 5).size(), 5U);
+  const auto lines = actor_lines(actors, 80, 3);
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines.back(), "  and 3 more");
+  EXPECT_EQ(actor_lines(actors, 80, -1), std::vector<std::string>{"  and 5 more"});
 }
 
 TEST(Trace, HoldsSpansAndTheArrowsBetweenThem) {
