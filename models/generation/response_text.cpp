@@ -20,6 +20,17 @@ std::size_t overlap(std::string_view text, std::string_view stop) {
   return length;
 }
 
+/// Bytes of whole characters that both begin with. That is all of `known`, unless its last bytes
+/// are no character together with the next ones: a line feed and half an emoji, say.
+std::size_t shared_bytes(std::string_view known, std::string_view longer) {
+  if (longer.starts_with(known)) return known.size();
+  std::size_t shared = 0;
+  while (known[shared] == longer[shared]) ++shared;
+  const auto is_continuation = [&] { return (longer[shared] & '\xC0') == '\x80'; };
+  while (shared > 0 && is_continuation()) --shared;
+  return shared;
+}
+
 }  // namespace
 
 ResponseText::ResponseText(std::shared_ptr<const Tokenizer> tokenizer,
@@ -42,17 +53,22 @@ void ResponseText::extend_text() {
   const std::string known = tokenizer_->decode(tokens.subspan(window_, num_read_ - window_), true);
   const std::string longer = tokenizer_->decode(tokens.subspan(window_), true);
   if (longer.size() <= known.size() || longer.ends_with(kReplacement)) return;
-  text_.append(longer, known.size());
+  text_.append(longer, shared_bytes(known, longer));
   window_ = num_read_;
   num_read_ = tokens_.size();
 }
 
-bool ResponseText::find_stop(std::size_t searched) {
+std::size_t ResponseText::first_stop(const std::string& text, std::size_t searched) const {
   std::size_t first = std::string::npos;
   for (const std::string& stop : stops_) {
     const std::size_t from = searched - std::min(searched, stop.size() - 1);
-    first = std::min(first, text_.find(stop, from));
+    first = std::min(first, text.find(stop, from));
   }
+  return first;
+}
+
+bool ResponseText::find_stop(std::size_t searched) {
+  const std::size_t first = first_stop(text_, searched);
   has_stopped_ = first != std::string::npos;
   if (has_stopped_) text_.resize(first);
   return has_stopped_;
@@ -70,8 +86,12 @@ std::string ResponseText::take_settled() {
   return settled;
 }
 
+/// Where bytes turned out to be no character, what they were first read as stays in text_ only.
 std::string ResponseText::finish() const {
-  return has_stopped_ ? text_ : tokenizer_->decode(tokens_, true);
+  std::string whole = tokenizer_->decode(tokens_, true);
+  if (!has_stopped_) return whole;
+  const std::size_t first = first_stop(whole, 0);
+  return first == std::string::npos ? text_ : whole.substr(0, first);
 }
 
 }  // namespace midpo

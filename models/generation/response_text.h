@@ -34,6 +34,8 @@ class ResponseText {
  private:
   void extend_text();
   bool find_stop(std::size_t searched);
+  /// Where the first stop string of `text` begins, its first `searched` bytes being without one.
+  std::size_t first_stop(const std::string& text, std::size_t searched) const;
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::vector<std::string> stops_;

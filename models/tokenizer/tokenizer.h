@@ -46,8 +46,10 @@ class Tokenizer {
 /// tokenizer.json is followed to the letter, as `tokenizers` and AutoTokenizer of transformers 5
 /// do: its post-processor alone decides on BOS and EOS, a special token marked "normalized": true
 /// is looked for in the normalised text, its truncation and padding do not apply, and decode() does
-/// not tidy spaces up. With tokenizer.model, add_bos_token and add_eos_token decide (by default BOS
-/// and no EOS); see sentencepiece_tokenizer.h.
+/// not tidy spaces up. Only for tokenizer_class LlamaTokenizer does AutoTokenizer of transformers 5
+/// make another tokenizer of the file's vocabulary: its ids differ behind special tokens, and from
+/// leading spaces on; those here are the file's. With tokenizer.model, add_bos_token and
+/// add_eos_token decide (by default BOS and no EOS); see sentencepiece_tokenizer.h.
 /// @throws Error(kCheckpoint) naming file and key for what is missing, broken or not supported.
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& model_dir);
 

@@ -10,7 +10,7 @@ namespace {
 
 /// Tokens are pieces of text by index; token 0 is special. A piece that ends inside a character
 /// decodes to U+FFFD, as real tokenizers do.
-class PieceTokenizer final : public Tokenizer {
+class PieceTokenizer : public Tokenizer {
  public:
   explicit PieceTokenizer(std::vector<std::string> pieces) : pieces_(std::move(pieces)) {}
 
@@ -35,6 +35,32 @@ class PieceTokenizer final : public Tokenizer {
  private:
   std::vector<std::string> pieces_;
   ContentHash content_;
+};
+
+/// Bytes fall back to tokens of their own: 1 is a line feed, 2 the first byte of an emoji. As with
+/// Llama 2, a run of them that is not text as a whole is U+FFFD for each.
+class ByteRunTokenizer final : public PieceTokenizer {
+ public:
+  ByteRunTokenizer() : PieceTokenizer({"", "\n", "\xF0", "x", "END"}) {}
+
+  std::string decode(std::span<const std::int32_t> ids, bool) const override {
+    std::string text;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      text += is_byte(ids[i]) && is_in_broken_run(ids, i)
+                  ? "\xEF\xBF\xBD"
+                  : PieceTokenizer::decode(ids.subspan(i, 1), true);
+    }
+    return text;
+  }
+
+ private:
+  static bool is_byte(std::int32_t id) { return id == 1 || id == 2; }
+  static bool is_in_broken_run(std::span<const std::int32_t> ids, std::size_t i) {
+    while (i > 0 && is_byte(ids[i - 1])) --i;
+    bool is_broken = false;
+    for (; i < ids.size() && is_byte(ids[i]); ++i) is_broken = is_broken || ids[i] == 2;
+    return is_broken;
+  }
 };
 
 ResponseText response(std::vector<std::string> pieces, std::vector<std::string> stops = {}) {
@@ -96,6 +122,17 @@ TEST(ResponseText, FindsAStopBehindAnIncompleteCharacter) {
   EXPECT_FALSE(text.push(1));
   EXPECT_TRUE(text.push(2));
   EXPECT_EQ(text.finish(), "a");
+}
+
+TEST(ResponseText, StopsBehindBytesThatAreNoCharacter) {
+  ResponseText text(std::make_shared<const ByteRunTokenizer>(), {"END"});
+  std::string taken;
+  for (std::int32_t token : {3, 1, 2, 3, 4}) {
+    EXPECT_EQ(text.push(token), token == 4);
+    taken += text.take_settled();
+  }
+  EXPECT_EQ(text.finish(), "x\xEF\xBF\xBD\xEF\xBF\xBDx");
+  EXPECT_EQ(taken, "x\n\xEF\xBF\xBD\xEF\xBF\xBDx") << "what was shown cannot be taken back";
 }
 
 TEST(ResponseText, WhatIsTakenIsTheResponse) {
