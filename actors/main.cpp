@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Command line -> command -> exit status; the one place that prints an Error to the user.
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <new>
 #include <string>
 #include <vector>
@@ -91,9 +93,18 @@ int dispatch(const std::vector<std::string>& words) {
                                       " (midpo --help lists them)");
 }
 
+/// Results that a full disk does not take are an error. A reader that has gone has seen enough, and
+/// who closes stdout wants to see nothing.
+void require_results_written() {
+  if (std::fflush(stdout) == 0 || errno == EPIPE || errno == EBADF) return;
+  throw Error(ErrorCode::kStorage, std::string("stdout: write failed: ") + std::strerror(errno));
+}
+
 int run_program(const std::vector<std::string>& words) {
   try {
-    return dispatch(words);
+    const int status = dispatch(words);
+    if (status == 0) require_results_written();
+    return status;
   } catch (const Error& error) {
     std::fprintf(stderr, "midpo: %s error: %s\n",
                  std::string(error_code_name(error.code())).c_str(), error.what());

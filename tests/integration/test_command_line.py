@@ -2,6 +2,8 @@
 """The contract of the command line: exit codes, help, run folders, what is never overwritten."""
 import json
 import shutil
+import signal
+import subprocess
 import time
 
 import pytest
@@ -213,6 +215,22 @@ def test_two_processes_cannot_share_a_run(midpo, long_world, tmp_path):
     assert first.returncode == midpo.EXIT_DONE, errors.decode()
     assert second.returncode == midpo.EXIT_USAGE
     assert str(first.pid) in second.stderr
+
+
+@pytest.mark.parametrize("words", (("--help",), ("inspect", "reward"), ("score", "--model", "reward",
+                                                                         "--data", "rows.jsonl")))
+def test_results_on_a_full_disk_are_an_error(words, midpo, world):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        result = subprocess.run(midpo.command(*words), stdout=full, stderr=subprocess.PIPE,
+                                text=True, cwd=world, check=False)
+    assert result.returncode == midpo.EXIT_FAILED
+    assert "storage error: stdout: write failed: No space left on device" in result.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(midpo, world):
+    with midpo.start("inspect", world / "reward") as process:
+        process.stdout.close()
+        assert process.wait(timeout=30) in (0, -signal.SIGPIPE)
 
 
 def test_results_go_to_stdout_and_logs_to_stderr(midpo, world, tmp_path):
