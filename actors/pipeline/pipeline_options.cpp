@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/pipeline/pipeline_options.h"
 
+#include <filesystem>
+
 namespace midpo {
 namespace {
+
+void require_rows(const std::string& d_dual) {
+  std::error_code unknown;  // is named where it is read
+  require(std::filesystem::file_size(d_dual, unknown) != 0, ErrorCode::kData,
+          d_dual +
+              ": the ranking has kept no row, and the router trains on those; start anew with "
+              "other --data or another --policy, and --overwrite");
+}
 
 void add_beta(OptionTable& table, TrainingConfig& config) {
   table.number("beta", &config.beta, 1e-9, 1e6, "Weight of the log-prob margin").aliases = {
@@ -148,6 +158,7 @@ LearningRequest expert_stage(const PipelineConfig& config, const std::string& re
 LearningRequest router_stage(const PipelineConfig& config, const std::string& resolved,
                              const std::string& safety, const std::string& helpfulness) {
   const PipelineFolder folder{config.shared.output};
+  require_rows(folder.d_dual());
   TrainingConfig router = stage_config(config.router, config.shared);
   router.data = {folder.d_dual()};
   router.output = folder.router();

@@ -123,6 +123,18 @@ def test_operations_lie_within_the_spans_of_actors(toy, midpo, overlapped, tmp_p
                    for op in ops), tracks[step["tid"]]
 
 
+@pytest.mark.parametrize("start", ("after_experts", "following"))
+def test_a_ranking_that_keeps_no_row_is_named(toy, midpo, tmp_path, start):
+    rows = [row for row in midpo.read_jsonl(toy / "preferences_train.jsonl")
+            if row["better_response_id"] != row["safer_response_id"]]
+    data = midpo.write_jsonl(tmp_path / "rows.jsonl", rows)
+    words = [data if word == toy / "preferences_train.jsonl" else word
+             for word in run_arguments(toy, tmp_path / "run", "--router.start", start)]
+    result = midpo.run(*words)
+    assert result.returncode == midpo.EXIT_USAGE
+    assert "d_dual.jsonl: the ranking has kept no row" in result.stderr
+
+
 def test_a_dry_run_prints_the_plan_and_leaves_nothing(toy, midpo, tmp_path):
     result = midpo.run_ok(*run_arguments(toy, tmp_path / "run", "--dry-run"))
     for word in ("reference-scorer", "safety expert", "rows/s expected", "weights on cpu"):
