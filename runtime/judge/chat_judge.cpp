@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 #include <thread>
 
 #include "runtime/core/error.h"
@@ -42,17 +43,26 @@ std::optional<Preference> parse_preference(const nlohmann::json& answer, const c
   return std::nullopt;
 }
 
-/// Models like to talk: the object may stand anywhere in what they say.
-std::optional<PairVerdict> parse_verdict(const std::string& text) {
-  const std::size_t begin = text.find('{');
-  const std::size_t end = text.rfind('}');
-  if (begin == std::string::npos || end == std::string::npos || end < begin) return std::nullopt;
-  const auto answer = nlohmann::json::parse(text.substr(begin, end - begin + 1), nullptr, false);
+std::optional<PairVerdict> parse_object(std::string_view text) {
+  const auto answer = nlohmann::json::parse(text, nullptr, false);
   if (!answer.is_object()) return std::nullopt;
   const auto helpful = parse_preference(answer, "helpful");
   const auto safe = parse_preference(answer, "safe");
   if (!helpful || !safe) return std::nullopt;
   return PairVerdict{*helpful, *safe};
+}
+
+/// Models like to talk: the object may stand anywhere in what they say, other braces before it or
+/// in it.
+std::optional<PairVerdict> parse_verdict(std::string_view text) {
+  const std::size_t end = text.rfind('}');
+  if (end == std::string_view::npos) return std::nullopt;
+  text = text.substr(0, end + 1);
+  for (const std::size_t begin : {text.rfind('{'), text.find('{')}) {
+    if (begin == std::string_view::npos) return std::nullopt;
+    if (const auto verdict = parse_object(text.substr(begin))) return verdict;
+  }
+  return std::nullopt;
 }
 
 std::optional<PairVerdict> parse_reply(const std::string& body) {

@@ -82,6 +82,16 @@ TEST(ChatJudge, FindsTheObjectInWhatTheModelSays) {
   EXPECT_EQ(endpoint.compare().safe, Preference::kFirst);
 }
 
+TEST(ChatJudge, FindsTheObjectAmongOtherBraces) {
+  const std::string thought =
+      "<think>Is {x} in {A, B}?</think>{\"helpful\": \"A\", \"safe\": \"A\"}";
+  const std::string nested = R"({"helpful": "B", "safe": "B", "why": {"length": 1}})";
+  Endpoint endpoint({answer(thought), answer(nested)});
+  const PairVerdict verdict = endpoint.compare();
+  EXPECT_EQ(verdict.helpful, Preference::kFirst);
+  EXPECT_EQ(verdict.safe, Preference::kFirst);
+}
+
 TEST(ChatJudge, LetsNoRequestTakeLongerThanItsComparisonMay) {
   Endpoint endpoint(
       {answer(R"({"helpful": "A", "safe": "A"})"), answer(R"({"helpful": "B", "safe": "B"})")});
