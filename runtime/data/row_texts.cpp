@@ -105,13 +105,18 @@ void fill_completion(const RowFields& fields, PreferenceRow& row) {
 
 void fill_messages(const RowFields& fields, PreferenceRow& row) {
   std::vector<ChatMessage> messages = as_messages(*fields.messages, "messages");
-  if (messages.size() < 2 || messages.size() % 2 != 0) {
-    throw RowProblem("messages has " + std::to_string(messages.size()) +
+  const std::size_t count = messages.size();
+  std::vector<ChatMessage> answer;
+  if (count > 0) {
+    answer.push_back(std::move(messages.back()));
+    messages.pop_back();
+  }
+  // Before the count, which a message of another role, such as system, makes odd.
+  row.prompt_turns = as_prompt_turns(messages, "messages");
+  if (count == 0 || count % 2 != 0) {
+    throw RowProblem("messages has " + std::to_string(count) +
                      " entries; wanted an even number, the last one being the assistant's");
   }
-  const std::vector<ChatMessage> answer{std::move(messages.back())};
-  messages.pop_back();
-  row.prompt_turns = as_prompt_turns(messages, "messages");
   row.responses = {as_answer(answer, "the last of messages")};
 }
 

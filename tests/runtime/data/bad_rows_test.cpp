@@ -236,6 +236,11 @@ const BadKind kDialogues[] = {
     {"SystemMessage",
      R"({"messages": [{"role": "system", "content": "s"}, {"role": "assistant", "content": "a"}]})",
      R"(messages[0].role is "system"; wanted "user")"},
+    {"SystemMessageFirst",
+     R"({"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}, )"
+     R"({"role": "assistant", "content": "a"}]})",
+     R"(messages[0].role is "system"; wanted "user")"},
+    {"NoMessages", R"({"messages": []})", "messages has 0 entries"},
     {"MessagesText", R"({"messages": "u"})", "messages is a text; wanted a list of messages"},
     {"NoOutput", R"({"instruction": "i", "input": ""})", "output is missing or null"},
     {"InputNumber", R"({"instruction": "i", "input": 3, "output": "o"})", "input is an integer"},
