@@ -297,6 +297,13 @@ void end(Pointer self) {
   self->quit();
 }
 
+/// What neither a lane nor the loader can answer for, a lack of memory for one: what they had at
+/// hand would be waited for, and nobody would take it over.
+void end_with(const caf::down_msg& down) {
+  if (!down.reason || down.reason == caf::exit_reason::normal) return;
+  throw from_caf_error(down.reason, "a lane or the loader");
+}
+
 void report(const WorkerState& state) {
   log::info("waits", {{"who", state.session->describe(Clock::now())},
                       {"busy_lanes",
@@ -339,9 +346,10 @@ WorkerActor::behavior_type worker_actor(Pointer self, const WorkerConfig& config
   state.last_in_job = Clock::now();
   state.faults = faults_from_environment();
   const WorkerActor me = self;
-  state.loader = self->spawn<caf::detached>(loader_actor, config, engines, me);
+  self->set_down_handler(end_with);
+  state.loader = self->spawn<caf::detached + caf::monitored>(loader_actor, config, engines, me);
   for (std::uint32_t lane = 0; lane < config.num_lanes; ++lane) {
-    state.lanes.push_back(self->spawn<caf::detached>(lane_actor, lane, me));
+    state.lanes.push_back(self->spawn<caf::detached + caf::monitored>(lane_actor, lane, me));
     state.idle_lanes.insert(lane);
   }
   state.endpoint =

@@ -136,6 +136,19 @@ TEST_F(RemoteJobTest, ReportsARowThatAWorkerCannotComputeAsALocalScorerWould) {
   EXPECT_THAT(folder_.read("faulty.run/quarantine.jsonl"), HasSubstr("\"row\":42,"));
 }
 
+TEST_F(RemoteJobTest, AWorkerEndsWithALaneThatDoes) {
+  StubEngines broken;
+  broken.scorer_hook = [](std::span<const RowTokens>) { throw std::runtime_error("a bug"); };
+  const std::string address = "tcp://127.0.0.1:45877";
+  auto worker = start_worker(address, broken);
+  auto job = std::async(std::launch::async, [&] { return run("broken", 0, address); });
+  ASSERT_EQ(worker.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_THROW(worker.get(), Error);
+  auto second = start_worker(address, engines_);
+  EXPECT_EQ(job.get().outcome.rows_done, static_cast<std::uint64_t>(kRows));
+  second.get();
+}
+
 TEST_F(RemoteJobTest, StopsWhenNobodyComes) {
   try {
     run("alone", 0, "tcp://127.0.0.1:45873", 0.3);
