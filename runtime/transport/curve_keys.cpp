@@ -55,8 +55,13 @@ void create_file(const std::string& path, mode_t mode, const std::string& text) 
     throw Error(ErrorCode::kConfig, path + ": exists; a key is never overwritten, choose a name");
   }
   if (!file.is_open()) throw storage_error(path, "be created", errno);
-  write_all_at(file, path, text, 0);
-  sync_file(file, path);
+  try {
+    write_all_at(file, path, text, 0);
+    sync_file(file, path);
+  } catch (const Error&) {
+    ::unlink(path.c_str());  // half a key is none, and would stand in the way of the next one
+    throw;
+  }
 }
 
 std::string read_private_file(const std::string& path) {
@@ -96,7 +101,12 @@ void write_key_files(const KeyPair& pair, const std::string& name) {
   require(!base.empty(), ErrorCode::kConfig, "the name of a key is empty");
   const std::string secret = to_hex(pair.secret_key.bytes());
   create_file(name + ".key", 0600, std::string(kSecretHeading) + " " + secret + "\n");
-  create_file(name + ".pub", 0644, pair.public_key.hex() + " " + base + "\n");
+  try {
+    create_file(name + ".pub", 0644, pair.public_key.hex() + " " + base + "\n");
+  } catch (const Error&) {
+    ::unlink((name + ".key").c_str());
+    throw;
+  }
   sync_parent_folder(name + ".pub");
 }
 

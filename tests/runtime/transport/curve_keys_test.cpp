@@ -3,7 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+
+#include <csignal>
+#include <filesystem>
 
 #include "runtime/transport/allow_list.h"
 #include "tests/support/error_text.h"
@@ -56,6 +60,27 @@ TEST(CurveKeys, AreNeverOverwritten) {
       ErrorCode::kConfig, [&] { write_key_files(generate_key_pair(), folder.file("worker")); });
   EXPECT_THAT(text, HasSubstr("worker.key: exists"));
   EXPECT_EQ(folder.read("worker.key"), before);
+}
+
+TEST(CurveKeys, AreWholeOrNotThere) {
+  const TemporaryFolder folder;
+  folder.write("worker.pub", "another's");
+  EXPECT_THROW(write_key_files(generate_key_pair(), folder.file("worker")), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("worker.key")));
+  EXPECT_EQ(folder.read("worker.pub"), "another's");
+}
+
+TEST(CurveKeys, LeaveNothingOnAFullDisk) {
+  const TemporaryFolder folder;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit none{10, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &none), 0);
+  EXPECT_THROW(write_key_files(generate_key_pair(), folder.file("worker")), Error);
+  EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(CurveKeys, RefuseAPublicKeyAsASecretOne) {
