@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -23,6 +24,8 @@ using std::chrono::milliseconds;
 
 /// Between two questions whether the others are still there.
 constexpr milliseconds kCheckEvery{50};
+/// For what a rank sent before it ended: it may lie here unread.
+constexpr milliseconds kLastWord{500};
 /// Between the loss of a connection and the sign that tells whose it was.
 constexpr milliseconds kGrace{1500};
 
@@ -202,13 +205,15 @@ std::vector<std::string> C10dCollective::gather(const std::string& bytes) {
 void C10dCollective::wait(c10d::Work& work, std::uint64_t call, Patience patience) {
   const auto start = Clock::now();
   auto checked = start;
+  std::optional<Clock::time_point> ill;
   while (!work.isCompleted()) {
     const auto now = Clock::now();
     if (now - checked >= kCheckEvery) {
       checked = now;
       std::string text = options_.watch ? options_.watch() : std::string();
       if (text.empty()) text = board_->problem(call, start, patience, now);
-      if (!text.empty()) give_up(text);
+      if (!text.empty() && ill && now - *ill >= kLastWord) give_up(text);
+      ill = text.empty() ? std::nullopt : std::optional(ill.value_or(now));
     }
     std::this_thread::sleep_for(poll_interval(now - start));
   }

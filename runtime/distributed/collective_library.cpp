@@ -37,7 +37,10 @@ extern "C" __attribute__((visibility("default"))) void midpo_open_collective(
   const std::string where =
       "rank " + std::to_string(options.rank) + " joining at " + options.rendezvous.text() + ": ";
   try {
-    *collective = std::make_unique<midpo::C10dCollective>(options);
+    auto joined = std::make_unique<midpo::C10dCollective>(options);
+    // One that left now would break the connections of those who are still making theirs.
+    joined->gather({});
+    *collective = std::move(joined);
   } catch (const Error& error) {
     throw Error(error.code(), where + error.what());
   } catch (const c10::Error& failure) {

@@ -168,7 +168,7 @@ def test_a_router_that_fails_stops_the_experts(command, inputs, midpo, tmp_path)
                       [row | {"better_response_id": 1 - row["safer_response_id"]} for row in rows])
     words = command(tmp_path / "run", "--step-us", 15000)
     words[words.index(str(inputs / "rows.jsonl"))] = str(tmp_path / "rows.jsonl")
-    fails(words, 2, "d_dual.jsonl: is empty")
+    fails(words, 2, "d_dual.jsonl: the ranking has kept no row")
     assert not (tmp_path / "run/adapters/helpfulness").exists(), "the experts trained on"
 
 

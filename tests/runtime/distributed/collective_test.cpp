@@ -3,6 +3,8 @@
 // processes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,8 +49,7 @@ void run_ranks(int size, const std::function<void(Collective&)>& body) {
   std::vector<std::thread> threads;
   for (int rank = 0; rank < size; ++rank) {
     threads.emplace_back([&, rank] {
-      const auto collective = open_collective(meeting.options(rank));
-      body(*collective);
+      EXPECT_NO_THROW(body(*open_collective(meeting.options(rank)))) << "rank " << rank;
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -132,6 +133,34 @@ TEST(Collective, ServesManyGroupsInOneProcess) {
       EXPECT_EQ(ranks.gather(std::to_string(ranks.rank())).back(), "1");
     });
   }
+}
+
+/// Lets the thread run, but not the threads it starts, only when nobody else wants to.
+void run_last() {
+  const sched_param none{};
+  ASSERT_EQ(sched_setscheduler(0, SCHED_IDLE | SCHED_RESET_ON_FORK, &none), 0);
+}
+
+// A rank that left at once closed connections that a slow one was still about to see made.
+TEST(Collective, IsLeftByNobodyBeforeAllAreConnected) {
+  Meeting meeting;
+  std::jthread slow([&] {
+    run_last();
+    EXPECT_NO_THROW(open_collective(meeting.options(1)));
+  });
+  std::vector<std::jthread> busy;
+  for (unsigned i = 0; i < std::thread::hardware_concurrency(); ++i) {
+    busy.emplace_back([](const std::stop_token& stop) {
+      setpriority(PRIO_PROCESS, 0, 10);  // of this thread: other tests go first
+      while (!stop.stop_requested()) {
+        const auto end = std::chrono::steady_clock::now() + milliseconds(30);
+        while (std::chrono::steady_clock::now() < end) continue;
+        std::this_thread::sleep_for(milliseconds(1));
+      }
+    });
+  }
+  EXPECT_NO_THROW(open_collective(meeting.options(0)));
+  slow.join();
 }
 
 TEST(Collective, SumsToTheSameBitsEveryTimeAndEverywhere) {
