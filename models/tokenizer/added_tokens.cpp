@@ -119,8 +119,10 @@ void AddedTokens::split(std::string_view text, bool is_normalized,
     const std::size_t begin =
         token.lstrip ? std::max(done, space_begin(text, done, match->begin)) : match->begin;
     append_text(begin);
+    const std::size_t end = token.rstrip ? space_end(text, match->end) : match->end;
+    if (begin >= end) continue;  // white space that the token before has taken already
     pieces.push_back({{}, begin, id});
-    done = token.rstrip ? space_end(text, match->end) : match->end;
+    done = end;
   }
   append_text(text.size());
 }

@@ -31,12 +31,18 @@ std::string category_members(std::string_view name) {
   return "\\p{" + std::string(name) + "}" + newer_ranges(name);
 }
 
-/// \w: alphabetic characters, marks, decimal digits, connectors, and the digits and fractions of
-/// Latin-1, which Oniguruma takes in by an old table.
-const std::string& word_members() {
+/// \w inside brackets: alphabetic characters, marks, decimal digits and connectors.
+const std::string& class_word_members() {
   static const std::string members = "\\p{Alphabetic}" + category_members("M") +
                                      category_members("Nd") + category_members("Pc") +
-                                     newer_ranges("L") + "\\xB2\\xB3\\xB9\\xBC-\\xBE";
+                                     newer_ranges("L");
+  return members;
+}
+
+/// \w on its own: also the digits and fractions of Latin-1, which Oniguruma takes in there by an
+/// old table.
+const std::string& word_members() {
+  static const std::string members = class_word_members() + "\\xB2\\xB3\\xB9\\xBC-\\xBE";
   return members;
 }
 
@@ -225,7 +231,7 @@ class Translator {
       out_ += "\\x08";
     } else if (const std::optional<ClassBody> body = class_escape(kind)) {
       if (body->is_negated) fail("a negated set inside a character class is not supported");
-      out_ += body->members;
+      out_ += kind == 'w' ? class_word_members() : body->members;
     } else {
       translate_character_escape(kind);
     }

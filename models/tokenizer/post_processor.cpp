@@ -31,6 +31,7 @@ void PostProcessor::wrap(const JsonNode& node) {
   } else if (type == "TemplateProcessing") {
     wrap_template(node);
   } else if (type == "BertProcessing" || type == "RobertaProcessing") {
+    require_one_text(node);
     prefix.insert(prefix.begin(), named_token_id(node.at("cls")));
     suffix.push_back(named_token_id(node.at("sep")));
   } else if (type != "ByteLevel") {
@@ -40,7 +41,13 @@ void PostProcessor::wrap(const JsonNode& node) {
   }
 }
 
+/// Hugging Face tokenizers hand a template's tokens and text on as separate texts, and wrap each.
+void PostProcessor::require_one_text(const JsonNode& node) const {
+  if (is_in_pieces_) node.fail("adds tokens behind a TemplateProcessing that has added some");
+}
+
 void PostProcessor::wrap_template(const JsonNode& node) {
+  require_one_text(node);
   std::vector<std::int32_t> before;
   std::vector<std::int32_t> after;
   bool has_text = false;
@@ -55,6 +62,7 @@ void PostProcessor::wrap_template(const JsonNode& node) {
     for (const JsonNode& id : ids.elements()) (has_text ? after : before).push_back(token_id(id));
   }
   if (!has_text) node.at("single").fail("a template without the text");
+  is_in_pieces_ = !before.empty() || !after.empty();
   prefix.insert(prefix.begin(), before.begin(), before.end());
   suffix.insert(suffix.end(), after.begin(), after.end());
 }

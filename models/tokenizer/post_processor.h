@@ -22,6 +22,9 @@ struct PostProcessor {
  private:
   void wrap(const JsonNode& node);
   void wrap_template(const JsonNode& node);
+  void require_one_text(const JsonNode& node) const;
+
+  bool is_in_pieces_ = false;  ///< a template has added tokens: processors behind it see pieces
 };
 
 }  // namespace midpo

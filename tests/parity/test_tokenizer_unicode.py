@@ -8,7 +8,7 @@ import tokenizer_cases as cases
 
 PATTERNS = {"llama3": cases.LLAMA3, "qwen2": cases.QWEN2, "gpt2": cases.GPT2, "gpt4o": cases.GPT4O,
             "possessive": cases.CL100K_POSSESSIVE, "deepseek3": cases.DEEPSEEK3,
-            "word": r"\w+|\W", "space-class": r"[\s]+|[^\s]+?(?=\s)|[\S\n]", "han": r"\p{Han}+|\P{L}+",
+            "word": r"\w+|\W", "word-class": r"[\w_]+|[^\w\s]+", "space-class": r"[\s]+|[^\s]+?(?=\s)|[\S\n]", "han": r"\p{Han}+|\P{L}+",
             "digits": r"\d+|\D+", "marks": r"\P{M}\p{M}+", "symbols": r"[\p{S}\p{P}]+|\p{^S}{3}",
             "caseless": r"(?i:'s|straße|k)|\p{Lu}+"}
 NEIGHBOURS = "a1 \ns"

@@ -152,6 +152,14 @@ def odd_added_tokens():
     return tokenizer
 
 
+def white_added_tokens():
+    """White space that two tokens could take."""
+    tokenizer = byte_level(LLAMA3)
+    tokenizer.add_tokens([AddedToken("[R]", rstrip=True), AddedToken("\n", lstrip=True, rstrip=True),
+                          AddedToken(" ", lstrip=True, rstrip=True), AddedToken("\t", rstrip=True)])
+    return tokenizer
+
+
 def text_words(pre, normalizer=None, decoder=None, unk="<unk>", fuse_unk=False):
     """Words of characters with an unknown token and no bytes to fall back on."""
     vocab, merges = trained_bpe(pre, normalizer=normalizer)
@@ -193,6 +201,7 @@ FAMILIES = {
     "llama2-no-bytes": lambda: llama2(byte_fallback=False),
     "llama2-no-bytes-no-fuse": lambda: llama2("first", byte_fallback=False, fuse_unk=False),
     "odd-added-tokens": odd_added_tokens,
+    "white-added-tokens": white_added_tokens,
     "nfd-strip": lambda: text_words(pre_tokenizers.WhitespaceSplit(), normalizers.Sequence(
         [normalizers.NFD(), normalizers.Strip(), normalizers.Lowercase()])),
     "nfkd": lambda: text_words(pre_tokenizers.Whitespace(), normalizers.NFKD(), fuse_unk=True),

@@ -255,6 +255,20 @@ INSTANTIATE_TEST_SUITE_P(
                                          {"special_tokens", json::object()}};
                 },
                 "post_processor.special_tokens: the key <s> is missing"},
+        Refusal{"SeparatorBehindTemplate",
+                [](json& d) {
+                  const json text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+                  const json bos = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}};
+                  const json cls = json::array({"<s>", 1});
+                  d["post_processor"] = {
+                      {"type", "Sequence"},
+                      {"processors",
+                       {{{"type", "TemplateProcessing"},
+                         {"single", {bos, text}},
+                         {"special_tokens", {{"<s>", {{"id", "<s>"}, {"ids", {1}}}}}}},
+                        {{"type", "BertProcessing"}, {"sep", cls}, {"cls", cls}}}}};
+                },
+                "post_processor.processors[1]: adds tokens behind a TemplateProcessing"},
         Refusal{"Decoder",
                 [](json& d) {
                   d["decoder"] = {{"type", "CTC"}};
