@@ -58,8 +58,13 @@ void print_help(const Commands& commands) {
 }
 
 int print_completion(const Commands& commands, const std::vector<std::string>& arguments) {
-  require(arguments.size() == 1 && arguments[0] == "bash", ErrorCode::kConfig,
-          "usage: midpo completion bash");
+  constexpr const char* kUsage = "usage: midpo completion bash";
+  if (arguments == std::vector<std::string>{"--help"} ||
+      arguments == std::vector<std::string>{"-h"}) {
+    std::printf("%s\n\nPrint a bash completion script: source <(midpo completion bash)\n", kUsage);
+    return 0;
+  }
+  require(arguments.size() == 1 && arguments[0] == "bash", ErrorCode::kConfig, kUsage);
   std::vector<const OptionTable*> tables;
   for (const auto& command : commands) tables.push_back(&command->options());
   std::fputs(bash_completion("midpo", tables).c_str(), stdout);

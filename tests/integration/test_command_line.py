@@ -37,6 +37,14 @@ def test_help_answers_within_50_ms(arguments, midpo):
     assert min(times) < 0.05
 
 
+def test_every_listed_command_has_a_help(midpo):
+    listed = midpo.run_ok("--help").stdout.split("midpo COMMAND --help")[1]
+    names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")]
+    assert {"rank", "learner-rank", "completion"} <= set(names)
+    for name in names:
+        assert f"midpo {name}" in midpo.run_ok(name, "--help").stdout
+
+
 def test_version(midpo):
     assert midpo.run_ok("--version").stdout.startswith("midpo ")
 
