@@ -61,7 +61,7 @@ void note_written(Pointer self, const BlockWritten& written) {
   state.outcome.seconds.rank += written.rank_seconds;
   state.outcome.seconds.write += written.write_seconds;
   state.progress.rows_done += written.num_rows;
-  state.progress.rows_kept += written.num_kept;
+  state.progress.rows_kept = state.progress.rows_kept.value_or(0) + written.num_kept;
   state.progress.tokens_done += written.num_packed_tokens;
   state.progress.fraction = written.fraction_read;
   if (written.is_last) {
@@ -81,7 +81,7 @@ void write_metrics(CoordinatorState& state) {
   state.metrics->write(
       state.outcome.rows_done,
       {{"rank/rows", rows},
-       {"rank/kept", static_cast<double>(state.progress.rows_kept)},
+       {"rank/kept", static_cast<double>(state.progress.rows_kept.value_or(0))},
        {"rank/rows_per_second", rows / wall},
        {"rank/tokens_per_second", static_cast<double>(state.outcome.tokens_done) / wall},
        {"rank/fraction", state.progress.fraction},

@@ -109,9 +109,10 @@ std::string rates_text(const ProgressState& state, const Speed& speed) {
     text += ", " + short_count(std::round(speed.tokens_per_second())) + " tok/s";
   if (!state.note.empty())
     text += ", " + state.note;
-  else if (state.rows_done > 0)
-    text += ", kept " +
-            percent(static_cast<double>(state.rows_kept) / static_cast<double>(state.rows_done), 1);
+  else if (state.rows_kept && state.rows_done > 0)
+    text +=
+        ", kept " +
+        percent(static_cast<double>(*state.rows_kept) / static_cast<double>(state.rows_done), 1);
   return text;
 }
 

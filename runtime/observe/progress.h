@@ -7,17 +7,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace midpo {
 
 struct ProgressState {
-  double fraction = 0.0;        ///< 0..1
-  std::uint64_t rows_done = 0;  ///< rows with a verdict in this process
-  std::uint64_t rows_kept = 0;
-  std::uint64_t tokens_done = 0;  ///< packed tokens computed in this process
-  std::uint64_t rows_total = 0;   ///< 0: not known
-  std::string note = {};          ///< shown behind the rates; empty: the share of rows kept
+  double fraction = 0.0;                        ///< 0..1
+  std::uint64_t rows_done = 0;                  ///< rows with a verdict in this process
+  std::optional<std::uint64_t> rows_kept = {};  ///< where rows are kept or filtered
+  std::uint64_t tokens_done = 0;                ///< packed tokens computed in this process
+  std::uint64_t rows_total = 0;                 ///< 0: not known
+  std::string note = {};  ///< shown behind the rates, in place of the share of rows kept
 };
 
 /// Not thread-safe. Time is passed in, so that tests need no clock.

@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 const ProgressReporter::Clock::time_point kStart{seconds(1000)};
@@ -52,6 +53,14 @@ TEST(ProgressBar, ShowsShareRowsTimesRatesAndKept) {
             "[00:45<00:55, 730 rows/s, 98.1k tok/s, kept 10.0%]");
 }
 
+TEST(ProgressLine, SaysNothingOfRowsKeptWhereNoneAreFiltered) {
+  Screen screen;
+  auto line = screen.reporter(ProgressStyle::kPlain);
+  line->finish({.fraction = 1.0, .rows_done = 500}, kStart + seconds(10));
+  ASSERT_FALSE(screen.lines.empty());
+  EXPECT_THAT(screen.lines.back(), Not(HasSubstr("kept")));
+}
+
 TEST(ProgressBar, ShowsTheTotalWhereItIsKnown) {
   Screen screen;
   auto bar = screen.reporter(ProgressStyle::kBar);
@@ -67,7 +76,7 @@ TEST(ProgressBar, RatesCoverTheLastTenSeconds) {
     const auto rows = static_cast<std::uint64_t>(i <= 500 ? i : 500 + (i - 500) * 10);
     bar->update({.fraction = i / 2000.0, .rows_done = rows}, kStart + milliseconds(100 * i));
   }
-  EXPECT_THAT(screen.statuses.back(), HasSubstr(", 100 rows/s,"));
+  EXPECT_THAT(screen.statuses.back(), HasSubstr(", 100 rows/s]"));
 }
 
 TEST(ProgressBar, EstimatesFromTheShareDoneSinceTheStart) {
