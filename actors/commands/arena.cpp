@@ -30,7 +30,7 @@ class ArenaCommand : public Command {
         "--model-b BASE --adapter-b DPO --data prompts.jsonl --output DIR --cost-model CM");
     add_data_options();
     for (std::size_t side = 0; side < 2; ++side) add_model_options(side);
-    add_sampling_options(table_, sampling_);
+    add_response_options(table_, sampling_);
     add_generator_options(table_, generators_);
     add_evaluation_options(table_, config_);
   }

@@ -58,6 +58,7 @@ class ChatCommand : public Command {
   ChatCommand() : table_("chat", "Talk with a model in the terminal") {
     table_.example("midpo chat --model BASE --adapter ADAPTER --temperature 0.8");
     sampling_.temperature = 0.7;
+    compute_.max_length = 1 << 20;
     add_policy_options(table_, policy_);
     add_sampling_options(table_, sampling_);
     add_compute_options(table_, compute_);
@@ -70,7 +71,7 @@ class ChatCommand : public Command {
     const auto model = load_engines().load_generation_model(
         policy_options(compute_, policy_, device_list(compute_).front()));
     ChatSession session(model, load_template(compute_, policy_.model), sampling_,
-                        static_cast<std::int64_t>(num_cores()), print);
+                        compute_.max_length, static_cast<std::int64_t>(num_cores()), print);
     const bool is_terminal = isatty(STDIN_FILENO) == 1;
     if (is_terminal) print("/help lists the commands, /quit leaves\n");
     InputLines lines;

@@ -18,7 +18,7 @@ class GenerateCommand : public Command {
         "--data prompts.jsonl --output out.jsonl --temperature 0.8 --top-p 0.95 --num-samples 4");
     add_policy_options(table_, wanted_.policy);
     add_data_options();
-    add_sampling_options(table_, wanted_.sampling);
+    add_response_options(table_, wanted_.sampling);
     add_compute_options(table_, wanted_.compute, {"training", "published", "plain"});
     add_generator_options(table_, wanted_.generators);
     wanted_.compute.max_length = 1 << 20;

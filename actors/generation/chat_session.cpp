@@ -23,10 +23,12 @@ double mean(std::span<const float> values) {
 
 ChatSession::ChatSession(std::shared_ptr<const GenerationModel> model,
                          std::shared_ptr<const PromptTemplate> prompt_template,
-                         SamplingConfig sampling, std::int64_t threads, Print print)
+                         SamplingConfig sampling, std::int64_t max_length, std::int64_t threads,
+                         Print print)
     : model_(std::move(model)),
       template_(std::move(prompt_template)),
       sampling_(std::move(sampling)),
+      max_length_(max_length),
       print_(std::move(print)) {
   require(template_ != nullptr, ErrorCode::kCheckpoint,
           "the model directory has no tokenizer, which a chat needs");
@@ -146,7 +148,11 @@ GenerationRequest ChatSession::next_request() const {
   GenerationRequest request;
   request.id = num_answers_;
   request.prompt = template_->encode_prompt(turns);
-  request.max_new_tokens = options.max_new_tokens;
+  const auto length = static_cast<std::int64_t>(request.prompt.size());
+  require(length < max_length_, ErrorCode::kConfig,
+          "the conversation has " + std::to_string(length) + " tokens, --max-length is " +
+              std::to_string(max_length_));
+  request.max_new_tokens = std::min(options.max_new_tokens, max_length_ - length);
   request.stop_ids = options.stop_ids;
   request.sampling = options.sampling;
   request.seed = options.seed;

@@ -19,11 +19,12 @@ class ChatSession {
   /// Where text goes, piece by piece.
   using Print = std::function<void(const std::string& text)>;
 
+  /// @param max_length  tokens that conversation and answer may have together.
   /// @param threads  of one step, on CPUs.
   /// @throws Error(kCheckpoint) for a model without tokenizer.
   ChatSession(std::shared_ptr<const GenerationModel> model,
               std::shared_ptr<const PromptTemplate> prompt_template, SamplingConfig sampling,
-              std::int64_t threads, Print print);
+              std::int64_t max_length, std::int64_t threads, Print print);
 
   /// One line of the user: a message, or a command that begins with "/". What is wrong with a
   /// command is printed, not thrown. @return false when the user wants to leave.
@@ -52,6 +53,7 @@ class ChatSession {
   std::shared_ptr<const GenerationModel> model_;
   std::shared_ptr<const PromptTemplate> template_;
   SamplingConfig sampling_;
+  std::int64_t max_length_;
   std::unique_ptr<Generator> generator_;
   Print print_;
   std::string system_;

@@ -19,9 +19,13 @@ void add_sampling_options(OptionTable& table, SamplingConfig& config) {
                "Makes tokens that occurred already less likely; 1: no");
   table.text_list("stop", &config.stop, "STRING", "Strings that end a response");
   table.flag("ignore_eos", &config.ignore_eos, "Do not end responses at the end-of-text token");
-  table.integer("num_samples", &config.num_samples, 1, 1 << 12, "Responses a prompt gets");
   table.integer("seed", &config.seed, 0, std::numeric_limits<std::int64_t>::max(),
                 "Seed of the draws; a row's text depends on it and on nothing else of the run");
+}
+
+void add_response_options(OptionTable& table, SamplingConfig& config) {
+  add_sampling_options(table, config);
+  table.integer("num_samples", &config.num_samples, 1, 1 << 12, "Responses a prompt gets");
   table.flag("log_probs", &config.log_probs, "Also write the log-probs of the tokens");
 }
 

@@ -24,7 +24,11 @@ struct SamplingConfig {
   bool log_probs = false;
 };
 
+/// How one response is written.
 void add_sampling_options(OptionTable& table, SamplingConfig& config);
+
+/// The same, and how many there are and what is said of them.
+void add_response_options(OptionTable& table, SamplingConfig& config);
 
 /// Responses end where the model's or the tokenizer's files say that a text does.
 /// @param prompt_template  null where the model has no tokenizer.

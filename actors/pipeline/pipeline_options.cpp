@@ -60,7 +60,7 @@ void add_online_sections(OptionTable& table, OnlineConfig& config) {
   add_online_options(online, config);
   table.add_section("online", online);
   OptionTable generation("run", "");
-  add_sampling_options(generation, config.sampling);
+  add_response_options(generation, config.sampling);
   table.add_section("generation", generation);
 }
 

@@ -220,8 +220,8 @@ def test_a_full_disk_is_named_and_resumed_from(midpo, job, tmp_path):
     assert (tmp_path / "out.jsonl").read_bytes() == whole
 
 
-def chat(midpo, model, *lines):
-    return midpo.run_ok("chat", "--model", model, "--max-new-tokens", 12,
+def chat(midpo, model, *lines, options=()):
+    return midpo.run_ok("chat", "--model", model, "--max-new-tokens", 12, *options,
                         input="".join(line + "\n" for line in lines)).stdout
 
 
@@ -241,6 +241,17 @@ def test_chat_commands(midpo, model):
     for part in ("/regenerate", "temperature", "usage: /set", "unknown command /nothing",
                  "no message yet", "no answer yet", "no gates"):
         assert part in text
+
+
+def test_a_chat_is_no_longer_than_asked_for(midpo, model):
+    text = chat(midpo, model, "Hello there.", "/quit", options=("--max-length", 4))
+    assert "tokens, --max-length is 4" in text
+
+
+@pytest.mark.parametrize("option", ("--num-samples", "--log-probs"))
+def test_chat_refuses_what_it_has_no_use_for(option, midpo, model):
+    result = midpo.run("chat", "--model", model, option, 2, input="/quit\n")
+    assert result.returncode == midpo.EXIT_USAGE and option in result.stderr
 
 
 @pytest.fixture
