@@ -17,7 +17,9 @@ class RunCommand : public Command {
     table_.example(
         "midpo run pipeline.yaml --model SFT --reward-model RM --cost-model CM --data train.jsonl "
         "--output RUN");
-    table_.example("midpo run pipeline.yaml --output RUN --resume");
+    table_.example(
+        "midpo run --mode online --model SFT --reward-model RM --cost-model CM --data "
+        "prompts.jsonl --output ONLINE");
     table_.take_config();
     add_pipeline_options(table_, config_);
     add_observe_options(table_, observe_);

@@ -21,7 +21,8 @@ void add_beta(OptionTable& table, TrainingConfig& config) {
 
 void add_model_options(OptionTable& table, PipelineConfig& config) {
   TrainingConfig& shared = config.shared;
-  add_run_options(table, shared, "Preference rows with labels, two responses each");
+  add_run_options(table, shared,
+                  "Preference rows with labels, two responses each; online: rows with prompts");
   table.group("Data and models");
   table.text("reward_model", &shared.reward_model, "DIR", "Reward model").is_required = true;
   table.text("cost_model", &shared.cost_model, "DIR", "Cost model").is_required = true;
@@ -85,6 +86,18 @@ TrainingConfig stage_config(const TrainingConfig& stage, const TrainingConfig& s
   return config;
 }
 
+void check_online_options(const PipelineConfig& config) {
+  const auto require_absent = [](bool is_given, const char* key) {
+    require(!is_given, ErrorCode::kConfig,
+            std::string(key) + " is given, but mode online has no use for it; leave it out");
+  };
+  require_absent(config.is_dry_run, "dry_run");
+  require_absent(config.is_sequential, "sequential");
+  require_absent(!config.shared.eval_data.empty(), "eval_data");
+  require_absent(!config.scores_output.empty(), "scores_output");
+  require_absent(!config.router_device.empty(), "router_device");
+}
+
 }  // namespace
 
 PipelineConfig::PipelineConfig() {
@@ -112,6 +125,7 @@ void add_pipeline_options(OptionTable& table, PipelineConfig& config) {
 }
 
 void check_pipeline_options(const PipelineConfig& config) {
+  if (config.mode == "online") check_online_options(config);
   if (config.follows()) {
     require(config.mode == "offline", ErrorCode::kConfig,
             "router.start is following, which mode online has no experts for; leave it out");

@@ -134,6 +134,16 @@ def test_one_candidate_is_no_pair(toy, midpo, tmp_path):
     assert "num_samples is 1" in result.stderr
 
 
+@pytest.mark.parametrize("options", (
+    ("--dry-run",), ("--sequential",), ("--eval-data", "x.jsonl"), ("--scores-output", "x.jsonl"),
+    ("--router-device", "cpu")))
+def test_options_of_the_offline_run_are_refused(options, toy, midpo, tmp_path):
+    result = midpo.run(*arguments(toy, tmp_path / "run", *options))
+    assert result.returncode == midpo.EXIT_USAGE
+    assert options[0][2:].replace("-", "_") in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_missing_version_is_named(toy, midpo, expected, tmp_path):
     shutil.copytree(expected / "2", tmp_path / "run")
     # Back to the checkpoint of step 4, whose next rounds need the weights of steps 2 and 3.
