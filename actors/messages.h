@@ -6,8 +6,10 @@
 //   coordinator --ReadBlock--> source --RowBlockRead--> tokenizer --LookUpBlock--> store
 //   store --BlockLookedUp--> coordinator --BlockPlanned--> ranker
 //   scorer --PullWork--> coordinator --ComputeTile--> scorer --TileScored--> store
-//   store --TileCommitted--> coordinator, --TileScored (now durable)--> ranker --BlockRanked-->
-//   writer writer --BlockWritten--> coordinator (returns the credit), --AdvanceFrontier--> store
+//   store --TileCommitted--> coordinator
+//   store --TileScored (now durable)--> ranker --BlockRanked--> writer
+//   writer --BlockWritten--> coordinator (returns the credit)
+//   writer --AdvanceFrontier--> store
 #pragma once
 
 #include <caf/all.hpp>

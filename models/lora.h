@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // LoRA adapters beside frozen projections, unmerged: y = W x + sum over adapters of g s B (A x),
-// where g is 1, a fixed weight, or a gate of x (docs/method.md, section Model).
+// where g is 1, a fixed weight, or a gate of x (docs/method.md, section Mixture).
 // Dimensions: M rows, K inputs, N outputs, R summed ranks, G gates.
 #pragma once
 

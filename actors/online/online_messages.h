@@ -2,11 +2,11 @@
 // The protocol of an online job, beside what it shares with other jobs (messages.h).
 //
 //   coordinator --GeneratePart--> generators --RoundPartGenerated--> round desk
-//   generators --WeightsAreLive, PartGenerated--> coordinator; of other processes: through the
-//   bridge (remote/bridge_messages.h), and the coordinator sends the RoundPartGenerated round desk
-//   --LookUpBlock--> store --BlockLookedUp--> coordinator --BlockPlanned--> round desk store
-//   --TileScored (durable)--> round desk --RoundReady--> learner learner --StepTaken,
-//   WeightsPublished--> coordinator (admits the next round)
+//   generators --WeightsAreLive, PartGenerated--> coordinator; those of other processes: through
+//     the bridge (remote/bridge_messages.h), and the coordinator sends RoundPartGenerated
+//   round desk --LookUpBlock--> store --BlockLookedUp--> coordinator --BlockPlanned--> round desk
+//   store --TileScored (durable)--> round desk --RoundReady--> learner
+//   learner --StepTaken, WeightsPublished--> coordinator (admits the next round)
 #pragma once
 
 #include "actors/generation/generated_row.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which response of a labelled row wins, for each kind of training (docs/method.md, section Data).
+// Which response of a labelled row wins, for each kind of training (docs/method.md, section Rows
+// of a trainer).
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,7 @@ struct GateSums {
   GateSums& operator+=(const GateSums& other);
 };
 
-/// alpha(h) s_s B_s A_s h + beta(h) s_h B_h A_h h (docs/method.md, section Model).
+/// alpha(h) s_s B_s A_s h + beta(h) s_h B_h A_h h (docs/method.md, section Mixture).
 class ExpertMixture {
  public:
   ExpertMixture(FactoredGate alpha, FactoredGate beta, const FrozenAdapter& safety,
