@@ -28,7 +28,7 @@ void add_compute_options(OptionTable& table, ComputeConfig& config,
              "Read .bin weights, through a reader that runs no code");
   table.group("Text");
   table.integer("max_length", &config.max_length, 1, 1 << 20,
-                "Tokens a sequence may have; cut on the right");
+                "Tokens a sequence may have; cut on the right (prompts to be answered: refused)");
   table.choice("template", &config.template_name, templates, "How prompt and response are joined");
 }
 

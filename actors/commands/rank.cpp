@@ -94,8 +94,9 @@ void RankCommand::add_data_options() {
   table_.text("output", &config_.output, "FILE", "D_dual, JSONL").is_required = true;
   table_.text("scores_output", &config_.scores_output, "FILE",
               "All rows with scores, kept and reason, JSONL");
-  table_.choice("policy", &config_.policy, {"labels", "scores", "dual"},
-                "Which rows are kept and who wins");
+  table_.choice(
+      "policy", &config_.policy, {"labels", "scores", "dual"},
+      "Which rows are kept and who wins; labels: by the data's labels, scored with any model");
   table_.choice("on_bad_row", &config_.on_bad_row, {"fail", "quarantine"},
                 "What a row that cannot be used does");
 }
@@ -165,7 +166,7 @@ void RankCommand::load_models(RankJob& job) const {
   add_model(job, Role::kCost, config_.cost_model);
   add_model(job, Role::kReference, config_.reference_model);
   require(!job.models.empty(), ErrorCode::kConfig,
-          "nothing to score with; give --reward-model and --cost-model");
+          "nothing to score with; give --reward-model, --cost-model or --reference-model");
   const ModelInfo& info = job.models.front().replicas.front()->info();
   job.tie_margin = tie_margin(info.dtype);
   job.tile_tokens = config_.tile_tokens > 0 ? config_.tile_tokens : info.tile_tokens;

@@ -119,7 +119,7 @@ void add_lora_options(OptionTable& table, TrainingConfig& config, bool is_option
 void add_scoring_options(OptionTable& table, TrainingConfig& config) {
   table.group("Scoring");
   table.text("scores_dir", &config.scores_dir, "DIR",
-             "Folder of the scores, to be shared between runs; default: RUN_DIR/scores");
+             "Folder of the scores, shared between runs; default: scores/ in the run's state");
   table.choice("overlap", &config.overlap, {"auto", "yes", "no"},
                "Train while rows are still scored; auto: not on the CPU, which does both");
   table.text("scorer_device", &config.scorer_device, "DEVICE",

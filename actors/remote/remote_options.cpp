@@ -23,7 +23,7 @@ void add_remote_options(OptionTable& table, RemoteConfig& config) {
              "Secret key of this run (NAME.key of midpo keygen); needed beyond the loopback");
   table.text(
       "allowed_keys", &config.allowed_keys, "FILE",
-      "Public keys of the workers that may join, one a line (cat *.pub), each with the roles "
+      "Public keys of the workers that may join, one a line (cat node*.pub), each with the roles "
       "it may have, if not all; SIGHUP: read again");
   table.flag("insecure_plaintext", &config.insecure_plaintext,
              "Listen beyond the loopback without keys: on an isolated network only");

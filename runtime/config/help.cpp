@@ -69,6 +69,7 @@ std::string entry(const std::string& left, const std::string& description) {
 
 std::string usage(const OptionTable& table) {
   std::string line = "Usage: midpo " + table.command();
+  if (table.takes_config()) line += " [CONFIG]";
   for (const Option& option : table.options()) {
     if (option.is_positional)
       line += " " + option.value_name + (option.is_list ? "..." : "");

@@ -13,6 +13,7 @@ namespace midpo {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 TEST(HelpText, PutsUsageAndExamplesOnTop) {
   DemoOptions demo;
@@ -20,6 +21,13 @@ TEST(HelpText, PutsUsageAndExamplesOnTop) {
   EXPECT_THAT(text, testing::StartsWith("Usage: midpo rank"));
   EXPECT_LT(text.find("midpo rank --data rows.jsonl"), text.find("Input:"));
   EXPECT_LT(text.find("Input:"), text.find("Method:"));
+}
+
+TEST(HelpText, SaysThatAConfigMayComeFirst) {
+  DemoOptions demo;
+  EXPECT_THAT(demo.table.help_text(), Not(HasSubstr("[CONFIG]")));
+  demo.table.take_config();
+  EXPECT_THAT(demo.table.help_text(), testing::StartsWith("Usage: midpo rank [CONFIG]"));
 }
 
 TEST(HelpText, NamesDefaultChoicesAliasAndVariable) {
