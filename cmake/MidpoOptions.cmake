@@ -35,7 +35,7 @@ function(midpo_library name)
   target_link_libraries(${name} PUBLIC midpo_options ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
 endfunction()
 
-# midpo_test(NAME SOURCES ... LINKS ... LABELS fast|slow|gpu|multi): a GoogleTest program, one ctest entry a case.
+# midpo_test(NAME SOURCES ... LINKS ... LABELS fast|slow|real_scheduler): a GoogleTest program, one ctest entry a case.
 function(midpo_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;LABELS" ${ARGN})
   if(NOT ARG_LABELS)
