@@ -101,8 +101,18 @@ MemoryNeed memory_need_of(const ModelOptions& options) {
   const ModelConfig config = load_model_config(options.path);
   const auto files = open_model_weights(options.path, options.allow_pickle);
   require_loadable(options.path, config, *files);
-  const std::int64_t bytes_per_value = options.dtype == DType::kBFloat16 ? 2 : 4;
-  return {count_parameters(config, *files) * bytes_per_value, free_device_bytes(options.device)};
+  const std::int64_t embeddings = files->require_tensor(embeddings_name(config)).num_elements();
+  std::int64_t values = count_parameters(config, *files);
+  // A tied head multiplies by a copy of the embeddings, in the layout of a projection.
+  const bool is_copied = config.tie_word_embeddings && !config.score_head;
+  if (is_copied && files->find("lm_head.weight") == nullptr) values += embeddings;
+  const at::ScalarType type = scalar_type(options.dtype);
+  const auto bytes_per_value = static_cast<std::int64_t>(c10::elementSize(type));
+  MemoryNeed need{values * bytes_per_value, 0, free_device_bytes(options.device)};
+  if (FrozenLinear::is_packed_on(at::Device(options.device), type)) {
+    need.transpose_bytes = (values - embeddings) * bytes_per_value;
+  }
+  return need;
 }
 
 Engine::Engine(const ModelOptions& options, const OpenedModel& model)

@@ -96,8 +96,9 @@ class GenerationModel;
 
 /// What loading a model would take, and what its device has.
 struct MemoryNeed {
-  std::int64_t weight_bytes = 0;  ///< in the dtype of the options
-  std::int64_t free_bytes = 0;    ///< of the device, now
+  std::int64_t weight_bytes = 0;     ///< in the dtype of the options
+  std::int64_t transpose_bytes = 0;  ///< more, for gradients that pass through frozen weights
+  std::int64_t free_bytes = 0;       ///< of the device, now
 };
 
 /// Makes engines. One instance per process; the models it makes keep their weights alive.

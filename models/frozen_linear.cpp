@@ -35,11 +35,6 @@ c10::TypedOperatorHandle<Signature> find_operator(const char* name) {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
 }
 
-bool can_pack(const at::Tensor& weight) {
-  if (!weight.device().is_cpu() || !at::hasMKLDNN()) return false;
-  return weight.scalar_type() == at::kFloat || is_supported(CpuIsa::kAvx512);
-}
-
 SmallLinearShape decoding_shape(const at::Tensor& weight_NK) {
   return {weight_NK.size(1), weight_NK.size(0),
           weight_NK.scalar_type() == at::kFloat ? DType::kFloat32 : DType::kBFloat16};
@@ -58,7 +53,7 @@ FrozenLinear::FrozenLinear(at::Tensor weight_NK, at::Tensor bias_N, LinearCalls 
       bias_(std::move(bias_N)),
       num_inputs_(weight_.size(1)),
       num_outputs_(weight_.size(0)),
-      is_packed_(can_pack(weight_)) {
+      is_packed_(is_packed_on(weight_.device(), weight_.scalar_type())) {
   decoding_shape_ = decoding_shape(weight_);
   if (use == LinearCalls::kBatchesAndDecoding && can_decode()) {
     add_decoding_layout(decoding_layout(weight_));
@@ -66,6 +61,11 @@ FrozenLinear::FrozenLinear(at::Tensor weight_NK, at::Tensor bias_N, LinearCalls 
   if (!is_packed_) return;
   static const auto reorder = find_operator<ReorderWeight>("mkldnn::_reorder_linear_weight");
   weight_ = reorder.call(weight_, kTypicalRows);
+}
+
+bool FrozenLinear::is_packed_on(at::Device device, at::ScalarType type) {
+  if (!device.is_cpu() || !at::hasMKLDNN()) return false;
+  return type == at::kFloat || (type == at::kBFloat16 && is_supported(CpuIsa::kAvx512));
 }
 
 at::Tensor FrozenLinear::decoding_layout(const at::Tensor& weight_NK) {

@@ -41,6 +41,13 @@ class FrozenLinear {
   /// @param layout decoding_layout() of the same weight.
   void add_decoding_layout(at::Tensor layout);
 
+  /// Whether weights of this dtype and device are packed: any other layout is then a copy.
+  static bool is_packed_on(at::Device device, at::ScalarType type);
+
+  /// x W for the same W, without a copy of it; only where it is not packed.
+  FrozenLinear transposed() const { return {weight_.t(), at::Tensor()}; }
+  bool is_packed() const { return is_packed_; }
+
   bool is_empty() const { return !weight_.defined(); }
 
   /// Whether a copy of this has the same weights.

@@ -149,7 +149,9 @@ FrozenLinear WeightReader::read_frozen_linear(const std::vector<std::string>& mo
   return linear;
 }
 
-FrozenLinear WeightReader::read_transposed_linear(const std::vector<std::string>& modules) const {
+FrozenLinear WeightReader::read_transposed_linear(const std::vector<std::string>& modules,
+                                                  const FrozenLinear& linear) const {
+  if (!linear.is_packed()) return linear.transposed();
   return shared_linear("transposed", modules, [&] {
     return FrozenLinear(read_stacked(modules, ".weight").t().contiguous(), at::Tensor());
   });

@@ -65,7 +65,9 @@ class WeightReader {
   FrozenLinear read_frozen_linear(const std::vector<std::string>& modules, bool has_bias) const;
 
   /// x W for the same W: gradients of the projection's inputs.
-  FrozenLinear read_transposed_linear(const std::vector<std::string>& modules) const;
+  /// @param linear  the modules': where its weight is not packed, this is a view of it.
+  FrozenLinear read_transposed_linear(const std::vector<std::string>& modules,
+                                      const FrozenLinear& linear) const;
 
  private:
   at::Tensor read_stacked(const std::vector<std::string>& modules, const char* part) const;

@@ -19,15 +19,15 @@ class MemoryPlan {
   /// A model whose weights stay as they are: once a device.
   void add_frozen(const std::string& name, const ModelOptions& options) {
     if (!frozen_.emplace(options.device, options.path).second) return;
-    add(name, options);
+    add(name, options, &MemoryNeed::weight_bytes);
   }
 
-  /// Gradients go through the transposed weights: as much again, but for the embeddings.
   void add_learner(const LearnerRequest& learner) {
     const ModelOptions& base = learner.options.model;
-    if (!learner.options.lora) return add(learner.name, base);
+    if (!learner.options.lora) return add(learner.name, base, &MemoryNeed::weight_bytes);
     add_frozen(learner.name, base);
-    if (trained_on_.emplace(base.device, base.path).second) add("its transpose", base);
+    if (!trained_on_.emplace(base.device, base.path).second) return;
+    add("its transpose", base, &MemoryNeed::transpose_bytes);
   }
 
   std::vector<DeviceMemory> devices() && { return std::move(devices_); }
@@ -39,12 +39,13 @@ class MemoryPlan {
     return devices_.emplace_back(DeviceMemory{name, free_bytes, 0, {}});
   }
 
-  void add(const std::string& name, const ModelOptions& options) {
+  void add(const std::string& name, const ModelOptions& options, std::int64_t MemoryNeed::*part) {
     const MemoryNeed need = engines_.memory_need(options);
     DeviceMemory& device = device_of(options.device, need.free_bytes);
-    device.needed_bytes += need.weight_bytes;
-    device.models += (device.models.empty() ? "" : ", ") + name + " " + mib(need.weight_bytes) +
-                     " (" + options.path + ")";
+    if (need.*part == 0) return;
+    device.needed_bytes += need.*part;
+    device.models += (device.models.empty() ? "" : ", ") + name + " " + mib(need.*part) + " (" +
+                     options.path + ")";
   }
 
   using DeviceAndPath = std::pair<std::string, std::string>;

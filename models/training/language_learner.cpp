@@ -21,8 +21,8 @@ LogProbHead load_head(const LearnerOptions& options, const OpenedModel& model,
           path + ": " + config.architecture + " is a score model, wanted a language model");
   const std::string module = head_module(config);
   if (!decoder.trained_embeddings) {
-    return LogProbHead({model.reader.read_frozen_linear({module}, false),
-                        model.reader.read_transposed_linear({module})});
+    const FrozenLinear frozen = model.reader.read_frozen_linear({module}, false);
+    return LogProbHead({frozen, model.reader.read_transposed_linear({module}, frozen)});
   }
   const std::string name = module + ".weight";
   TrainedWeight weight;

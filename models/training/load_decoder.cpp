@@ -148,9 +148,9 @@ NormWeight Loader::load_norm(const std::string& name) {
 TrainLinear Loader::load_linear(const std::vector<std::string>& modules, bool has_bias,
                                 bool needs_input_gradient) {
   if (parts_.all) return load_trained_linear(modules, has_bias, needs_input_gradient);
-  TrainLinear linear(
-      reader_.read_frozen_linear(modules, has_bias),
-      needs_input_gradient ? reader_.read_transposed_linear(modules) : FrozenLinear());
+  const FrozenLinear frozen = reader_.read_frozen_linear(modules, has_bias);
+  TrainLinear linear(frozen, needs_input_gradient ? reader_.read_transposed_linear(modules, frozen)
+                                                  : FrozenLinear());
   std::int64_t offset = 0;
   for (const std::string& module : modules) {
     const std::int64_t num_outputs = reader_.num_outputs(module);

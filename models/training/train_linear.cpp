@@ -25,10 +25,10 @@ void TrainLinear::refresh(const ParameterSet& parameters) {
     if (part.has_bias) biases.push_back(parameters.value(part.bias_N));
   }
   const at::Tensor weight_NK = stacked(parameters);
-  if (needs_input_gradient_ && keeps_transposed()) {
-    transposed_ = FrozenLinear(weight_NK.t().contiguous(), at::Tensor());
-  }
   forward_ = FrozenLinear(weight_NK, biases.empty() ? at::Tensor() : at::cat(biases).to(type_));
+  if (!needs_input_gradient_ || !keeps_transposed()) return;
+  transposed_ = forward_.is_packed() ? FrozenLinear(weight_NK.t().contiguous(), at::Tensor())
+                                     : forward_.transposed();
 }
 
 FrozenLinear TrainLinear::transposed(const ParameterSet& parameters, bool is_wanted) const {

@@ -98,7 +98,7 @@ class StubEngines : public EngineFactory {
   HookedScorer::Hook scorer_hook;
   HookedLearner::Hooks learner_hooks;
   std::int64_t tile_tokens = 256;
-  MemoryNeed need{0, std::int64_t{1} << 40};  ///< of each model
+  MemoryNeed need{0, 0, std::int64_t{1} << 40};  ///< of each model
 
   MemoryNeed memory_need(const ModelOptions&) const override { return need; }
   std::shared_ptr<const Scorer> load_score_model(const ModelOptions& options) const override {

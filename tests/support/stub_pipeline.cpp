@@ -60,7 +60,7 @@ int run(const std::vector<std::string>& arguments) {
   const Sleeper sleeper(times);
   StubEngines engines;
   engines.tile_tokens = tile_tokens;
-  engines.need.weight_bytes = model_mib << 20;
+  engines.need.weight_bytes = engines.need.transpose_bytes = model_mib << 20;
   engines.scorer_hook = [=](std::span<const RowTokens> rows) {
     for (const RowTokens& row : rows) {
       require(poison_token == 0 || row.sequences.front().front() != poison_token,

@@ -134,6 +134,33 @@ TEST_F(SharedBaseTest, AModelTrainedWholeHasWeightsOfItsOwn) {
   EXPECT_EQ(train(*expert), train(*open_expert()));
 }
 
+// As on accelerators, whose weights are not packed: another copy would be a model's worth.
+TEST_F(SharedBaseTest, OnlyPackedWeightsAreThereTransposedToo) {
+  const auto files = open_model_weights(parts_.file("base"), false);
+  const std::vector<std::string> modules = {test::down_projection(0)};
+  for (const char* device : {"cpu", "meta"}) {
+    WeightPool::instance().drop_unused();
+    const WeightReader reader(*files, {}, DType::kFloat32, at::Device(device),
+                              LinearCalls::kBatches, "base");
+    const FrozenLinear linear = reader.read_frozen_linear(modules, false);
+    const FrozenLinear transposed = reader.read_transposed_linear(modules, linear);
+    EXPECT_EQ(transposed.num_outputs(), linear.num_inputs());
+    EXPECT_EQ(pool_size(), linear.is_packed() ? 2U : 1U) << device;
+    EXPECT_EQ(linear.is_packed(), std::string(device) == "cpu");
+  }
+}
+
+TEST_F(SharedBaseTest, ATiedHeadTakesAsMuchAsOneOfItsOwn) {
+  constexpr std::int64_t kEmbeddings = 9 * 8, kLayer = 4 * 8 * 8 + 3 * 6 * 8 + 2 * 8;
+  constexpr std::int64_t kValues = 2 * kEmbeddings + test::kLayers * kLayer + 8;
+  for (const char* more : {"", R"(,"tie_word_embeddings":true)"}) {
+    parts_.write_base(test::base_config(more));
+    const MemoryNeed need = memory_need_of(model());
+    EXPECT_EQ(need.weight_bytes, 4 * kValues) << more;
+    EXPECT_EQ(need.transpose_bytes, 4 * (kValues - kEmbeddings)) << more;
+  }
+}
+
 TEST(ParameterSet, TrainsACopyOfWhatItIsGiven) {
   const at::Tensor given = at::ones({3, 4});
   ParameterSet parameters;
