@@ -50,6 +50,11 @@ class ExportCommand : public Command {
             "give either --adapter, or --safety-adapter, --helpfulness-adapter and --router");
     require(!is_mixture || (!safety_.empty() && !helpfulness_.empty()), ErrorCode::kConfig,
             "a mixture needs both --safety-adapter and --helpfulness-adapter");
+    require(
+        (format_ == "merged" && is_mixture) || !(table_.was_set("alpha") || table_.was_set("beta")),
+        ErrorCode::kConfig,
+        "alpha and beta stand in for gates where both experts are merged; give --format merged "
+        "and both experts, or leave them out");
     // Sources are read while the output is written: they must not be the same folder.
     require_not_read({base_, adapter_, safety_, helpfulness_, router_}, {output_});
     if (format_ == "hf") {

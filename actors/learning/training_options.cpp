@@ -52,6 +52,12 @@ void add_optimizer_options(OptionTable& table, TrainingConfig& config) {
              "Keep the optimizer's moments in host memory");
 }
 
+bool wants_other_lora(const TrainingConfig& config) {
+  const TrainingConfig defaults;
+  return config.lora_rank != defaults.lora_rank || config.lora_alpha != defaults.lora_alpha ||
+         config.lora_target_modules != defaults.lora_target_modules;
+}
+
 }  // namespace
 
 void add_run_options(OptionTable& table, TrainingConfig& config, const std::string& data_help) {
@@ -140,6 +146,9 @@ std::vector<std::string> scorer_devices(const TrainingConfig& config) {
 }
 
 LearnerOptions learner_options(const TrainingConfig& config) {
+  require(config.lora || !wants_other_lora(config), ErrorCode::kConfig,
+          "--lora-rank, --lora-alpha or --lora-target-modules would not be used, since all weights "
+          "are trained; train an adapter (--lora, no --full), or leave them out");
   require(config.lora || config.adapter.empty(), ErrorCode::kConfig,
           "--adapter: " + config.adapter +
               " would not be used, since all weights are trained; train an adapter (--lora, no "

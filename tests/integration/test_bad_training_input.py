@@ -195,6 +195,15 @@ def test_an_adapter_to_start_from_says_how_it_was_made(more, options, midpo, toy
                                 "--lora-alpha", alpha, "--max-steps", 1))
 
 
+@pytest.mark.parametrize("name, more", (
+    ("sft", ["--lora-rank", 4]), ("sft", ["--lora-target-modules", "q_proj"]),
+    ("dpo", ["--full", "--lora-alpha", 8])))
+def test_what_describes_an_adapter_is_refused_where_all_weights_are_trained(name, more, midpo, toy,
+                                                                            tmp_path):
+    errors = refused(midpo, arguments(toy, tmp_path / "out", name, *more))
+    assert "would not be used" in errors and more[-2] in errors
+
+
 def test_an_adapter_of_several_scales_is_not_trained_further(midpo, toy, tmp_path):
     expert = with_config(toy / "expert", tmp_path / "expert",
                          alpha_pattern={"layers.0.mlp.down_proj": 2})

@@ -10,7 +10,10 @@ def test_options_that_do_not_go_together(midpo, tmp_path):
             (["--safety-adapter", "s", "--router", "r"], "needs both"),
             (["--adapter", "a"], "format hf needs a mixture"),
             (["--safety-adapter", "s", "--helpfulness-adapter", "h", "--router", "r",
-              "--dtype", "float32"], "keeps the base model's weights")):
+              "--dtype", "float32"], "keeps the base model's weights"),
+            (["--safety-adapter", "s", "--helpfulness-adapter", "h", "--router", "r",
+              "--alpha", 0.3], "alpha and beta stand in"),
+            (["--format", "merged", "--adapter", "a", "--beta", 0.3], "alpha and beta stand in")):
         result = midpo.run(*common, *more)
         assert result.returncode == midpo.EXIT_USAGE
         assert text in result.stderr
