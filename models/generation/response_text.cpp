@@ -46,13 +46,19 @@ bool ResponseText::push(std::int32_t token) {
   return find_stop(searched);
 }
 
+std::string ResponseText::whole_characters(std::size_t begin, std::size_t end) const {
+  const std::span<const std::int32_t> tokens(tokens_);
+  std::string text = tokenizer_->decode(tokens.subspan(begin, end - begin), true);
+  while (text.ends_with(kReplacement)) text.resize(text.size() - kReplacement.size());
+  return text;
+}
+
 /// How a token reads can depend on those before it (a leading space, bytes of one character), so
 /// the new text is the difference that the new tokens make to a window's.
 void ResponseText::extend_text() {
-  const std::span<const std::int32_t> tokens(tokens_);
-  const std::string known = tokenizer_->decode(tokens.subspan(window_, num_read_ - window_), true);
-  const std::string longer = tokenizer_->decode(tokens.subspan(window_), true);
-  if (longer.size() <= known.size() || longer.ends_with(kReplacement)) return;
+  const std::string known = whole_characters(window_, num_read_);
+  const std::string longer = whole_characters(window_, tokens_.size());
+  if (longer.size() <= known.size()) return;
   text_.append(longer, shared_bytes(known, longer));
   window_ = num_read_;
   num_read_ = tokens_.size();

@@ -32,6 +32,8 @@ class ResponseText {
   const std::vector<std::int32_t>& tokens() const { return tokens_; }
 
  private:
+  /// Of tokens [begin, end), without bytes at the end that are no character yet.
+  std::string whole_characters(std::size_t begin, std::size_t end) const;
   void extend_text();
   bool find_stop(std::size_t searched);
   /// Where the first stop string of `text` begins, its first `searched` bytes being without one.

@@ -112,15 +112,21 @@ TEST(ResponseText, HoldsBackWhatMayBeTheBeginningOfAStop) {
 TEST(ResponseText, HoldsBackIncompleteCharacters) {
   ResponseText text = response({"", "a\xE2\x82", "\xAC!"});
   text.push(1);
-  EXPECT_EQ(text.take_settled(), "");
+  EXPECT_EQ(text.take_settled(), "a");
   text.push(2);
-  EXPECT_EQ(text.take_settled(), "a\xE2\x82\xAC!");
+  EXPECT_EQ(text.take_settled(), "\xE2\x82\xAC!");
 }
 
 TEST(ResponseText, FindsAStopBehindAnIncompleteCharacter) {
   ResponseText text = response({"", "a\xE2\x82", "\xAC!"}, {"\xE2\x82\xAC"});
   EXPECT_FALSE(text.push(1));
   EXPECT_TRUE(text.push(2));
+  EXPECT_EQ(text.finish(), "a");
+}
+
+TEST(ResponseText, FindsAStopBeforeAnIncompleteCharacter) {
+  ResponseText text = response({"", "aEND \xE2\x82"}, {"END"});
+  EXPECT_TRUE(text.push(1));
   EXPECT_EQ(text.finish(), "a");
 }
 
