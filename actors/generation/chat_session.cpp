@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "actors/generation/prompt_row.h"
 #include "actors/stop_request.h"
 #include "models/generation/response_text.h"
 #include "runtime/core/error.h"
@@ -144,19 +145,13 @@ void ChatSession::say(const std::string& message) {
 GenerationRequest ChatSession::next_request() const {
   std::vector<std::string> turns = turns_;
   if (!system_.empty()) turns.front() = system_ + "\n" + turns.front();
-  const ResponseOptions options = response_options(sampling_, *model_, template_.get());
-  GenerationRequest request;
-  request.id = num_answers_;
-  request.prompt = template_->encode_prompt(turns);
-  const auto length = static_cast<std::int64_t>(request.prompt.size());
+  std::vector<std::int32_t> prompt = template_->encode_prompt(turns);
+  const auto length = static_cast<std::int64_t>(prompt.size());
   require(length < max_length_, ErrorCode::kConfig,
           "the conversation has " + std::to_string(length) + " tokens, --max-length is " +
               std::to_string(max_length_));
-  request.max_new_tokens = std::min(options.max_new_tokens, max_length_ - length);
-  request.stop_ids = options.stop_ids;
-  request.sampling = options.sampling;
-  request.seed = options.seed;
-  return request;
+  return make_request(response_options(sampling_, *model_, template_.get()), num_answers_,
+                      std::move(prompt), max_length_);
 }
 
 void ChatSession::answer() {

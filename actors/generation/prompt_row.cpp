@@ -2,6 +2,7 @@
 #include "actors/generation/prompt_row.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "actors/row_tokens.h"
 #include "runtime/core/error.h"
@@ -51,19 +52,23 @@ PromptRow make_prompt_row(const GenerationJob& job, const PreferenceRow& row) {
   return prompt;
 }
 
-GenerationRequest make_request(const GenerationJob& job, const PromptRow& row) {
-  const ResponseOptions& options = job.responses;
+GenerationRequest make_request(const ResponseOptions& options, std::uint64_t id,
+                               std::vector<std::int32_t> prompt, std::int64_t max_length) {
   GenerationRequest request;
-  request.id = row.row;
-  request.prompt = row.prompt;
+  request.id = id;
+  request.prompt = std::move(prompt);
   request.num_samples = options.num_samples;
   request.max_new_tokens = std::min(options.max_new_tokens,
-                                    max_length(job) - static_cast<std::int64_t>(row.prompt.size()));
+                                    max_length - static_cast<std::int64_t>(request.prompt.size()));
   request.stop_ids = options.stop_ids;
   request.sampling = options.sampling;
   request.seed = options.seed;
   request.wants_log_probs = options.wants_log_probs;
   return request;
+}
+
+GenerationRequest make_request(const GenerationJob& job, const PromptRow& row) {
+  return make_request(job.responses, row.row, row.prompt, max_length(job));
 }
 
 }  // namespace midpo

@@ -24,6 +24,11 @@ struct PromptRow {
 ///   response.
 PromptRow make_prompt_row(const GenerationJob& job, const PreferenceRow& row);
 
+/// The request for a prompt. @param max_length  of prompt and response together, above the
+/// prompt's.
+GenerationRequest make_request(const ResponseOptions& options, std::uint64_t id,
+                               std::vector<std::int32_t> prompt, std::int64_t max_length);
+
 /// The request that a row becomes: named by the row, so that its responses do not depend on what is
 /// written at the same time.
 GenerationRequest make_request(const GenerationJob& job, const PromptRow& row);
